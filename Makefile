@@ -1,0 +1,53 @@
+# Every target does its own set-up: python3 (3.11 or later) and make are enough.
+# The Kafka tests also need Java 17 and Maven; the chart test needs Helm, or Go to build it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help install demo test lint format schemas lock bench bench-allocation chaos helm-test clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 22
+
+install: $(READY)  ## Make .venv with equal-stream in it, from the hashed lock
+
+$(READY): requirements/lock.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "equal-stream needs Python 3.11 or later; set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/lock.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:  ## Resolve pyproject.toml again into the hashed lock (no index addresses)
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra build --generate-hashes --universal --python-version 3.11 \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements/lock.txt
+	echo uv | $(BIN)/uv pip compile - --generate-hashes --universal --python-version 3.11 \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements/uv.txt
+
+demo: install  ## The whole service on this machine, on the documentation of the installed packages
+	@$(BIN)/equal-stream demo
+
+test: install  ## Every test, on real parts
+	@$(BIN)/python -m pytest
+
+lint: install  ## Style, strict types, schema drift
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m equal_stream.schema --check schemas
+
+format: install  ## Apply the style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schemas: install  ## Generate schemas/ from equal_stream/messages.py
+	@$(BIN)/python -m equal_stream.schema schemas
+
+clean:  ## Remove what was built here
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

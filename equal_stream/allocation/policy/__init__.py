@@ -1,0 +1,1 @@
+"""Policies: which candidates to buy next. One file each, one registry."""

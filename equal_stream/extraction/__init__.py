@@ -1,0 +1,1 @@
+"""From a ticket to pairs: ask, journal, check."""

@@ -1,0 +1,1 @@
+"""Where passages and document fingerprints rest: a Qdrant server, or an EdgeShard when there is none."""

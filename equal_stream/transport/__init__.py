@@ -1,0 +1,1 @@
+"""The log under everything: Kafka, or SQLite when there is no Kafka."""
