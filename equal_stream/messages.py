@@ -96,7 +96,10 @@ class EmbeddedPassage(Message, frozen=True, kw_only=True):
 
 
 class AssignedPassage(Message, frozen=True, kw_only=True):
-    """A passage and its cluster (`passages.assigned`); `similarity` is the cosine to the centroid."""
+    """A passage and its cluster (`passages.assigned`); `similarity` is the cosine to the centroid.
+
+    `text_bytes` is the UTF-8 length of the passage's text: what bounds the price of reading it.
+    """
 
     passage_id: str
     doc_id: str
@@ -108,6 +111,7 @@ class AssignedPassage(Message, frozen=True, kw_only=True):
     lang: str = ""
     title: str = ""
     model: str = ""
+    text_bytes: Count = 0
     at: datetime | None = None
 
 
@@ -155,6 +159,13 @@ class LedgerEntry(Message, frozen=True, kw_only=True):
     cluster_id: int = 0
     request_id: str = ""
     reason: str = ""
+    doc_id: str = ""
+    url: str = ""
+    target: str = ""
+    predicted_gain: float = 0.0
+    propensity: float = 0.0
+    policy: str = ""
+    attempt: int = 1
 
 
 class JournalEntry(Message, frozen=True, kw_only=True):

@@ -1,0 +1,123 @@
+"""State on disk together with the log positions it stands at, so that state and offsets never part.
+
+A role that keeps state writes a snapshot *before* it commits the positions that the snapshot stands at.
+After a crash between the two, the newest snapshot is ahead of the log, and the one before it matches:
+so at least two are kept. Files are complete or absent (written aside, synced, renamed), and one that
+does not read back is passed over.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from equal_stream.transport.base import Positions, TopicPartition
+
+_LOG = logging.getLogger(__name__)
+_SUFFIX = ".snapshot"
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """State and the positions it stands at; `marks` holds further positions its owner wants back."""
+
+    positions: dict[str, dict[int, int]]
+    state: bytes
+    marks: dict[str, dict[int, int]] = {}
+
+    def at(self) -> Positions:
+        """Return the positions as `{(topic, partition): offset}`."""
+        return _flat(self.positions)
+
+    def marked(self) -> Positions:
+        """Return the further positions as `{(topic, partition): offset}`."""
+        return _flat(self.marks)
+
+
+def _nested(positions: Mapping[TopicPartition, int]) -> dict[str, dict[int, int]]:
+    nested: dict[str, dict[int, int]] = {}
+    for (topic, partition), offset in positions.items():
+        nested.setdefault(topic, {})[partition] = offset
+    return nested
+
+
+def _flat(nested: Mapping[str, Mapping[int, int]]) -> Positions:
+    return {(topic, partition): offset for topic, of in nested.items() for partition, offset in of.items()}
+
+
+class SnapshotStore:
+    """The newest few snapshots of one role, under a directory of its own.
+
+    Parameters
+    ----------
+    directory
+        Made when missing.
+    keep
+        How many snapshots stay; at least two (see the module's opening).
+    """
+
+    def __init__(self, directory: Path, keep: int = 2) -> None:
+        self.directory = directory
+        self.keep = max(2, keep)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._next = max((self._number(path) for path in self._paths()), default=0) + 1
+
+    def save(
+        self,
+        state: bytes,
+        positions: Mapping[TopicPartition, int],
+        marks: Mapping[TopicPartition, int] | None = None,
+    ) -> None:
+        """Write a snapshot durably, then drop the oldest beyond `keep`."""
+        body = msgspec.msgpack.encode(Snapshot(_nested(positions), state, _nested(marks or {})))
+        path = self.directory / f"{self._next:012d}{_SUFFIX}"
+        aside = path.with_suffix(".partial")
+        with aside.open("wb") as file:
+            file.write(hashlib.sha256(body).digest())
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        self._sync_directory()
+        self._next += 1
+        for old in self._paths()[: -self.keep]:
+            old.unlink(missing_ok=True)
+
+    def newest(self) -> Snapshot | None:
+        """Return the newest snapshot that reads back, or None."""
+        return next(self._readable(), None)
+
+    def matching(self, committed: Mapping[TopicPartition, int]) -> Snapshot | None:
+        """Return the newest snapshot that stands exactly at the committed positions, or None."""
+        for snapshot in self._readable():
+            at = snapshot.at()
+            if all(at.get(partition, offset) == offset for partition, offset in committed.items()) and all(
+                committed.get(partition, 0) == offset for partition, offset in at.items()
+            ):
+                return snapshot
+        return None
+
+    def _readable(self) -> Iterator[Snapshot]:
+        for path in reversed(self._paths()):
+            data = path.read_bytes()
+            body = data[32:]
+            if hashlib.sha256(body).digest() != data[:32]:
+                _LOG.warning("snapshot %s is damaged and is passed over", path.name)
+                continue
+            yield msgspec.msgpack.decode(body, type=Snapshot)
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.directory.glob(f"*{_SUFFIX}"))
+
+    @staticmethod
+    def _number(path: Path) -> int:
+        return int(path.name.removesuffix(_SUFFIX))
+
+    def _sync_directory(self) -> None:
+        descriptor = os.open(self.directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,65 @@
+"""State and the positions it stands at never part."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from equal_stream.snapshots import SnapshotStore
+
+A, B = ("passages.embedded", 0), ("passages.embedded", 1)
+
+
+def test_the_newest_snapshot_comes_back_with_its_positions(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    store.save(b"one", {A: 1})
+    store.save(b"two", {A: 2, B: 5}, marks={("llm.responses", 0): 7})
+    newest = SnapshotStore(tmp_path).newest()
+    assert newest is not None
+    assert (newest.state, newest.at()) == (b"two", {A: 2, B: 5})
+    assert newest.marked() == {("llm.responses", 0): 7}
+
+
+def test_a_crash_between_snapshot_and_commit_goes_back_to_the_snapshot_that_matches(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    store.save(b"committed", {A: 10, B: 3})
+    store.save(b"ahead of the log", {A: 12, B: 3})
+    found = SnapshotStore(tmp_path).matching({A: 10, B: 3})
+    assert found is not None
+    assert found.state == b"committed"
+
+
+def test_no_snapshot_matches_positions_it_never_stood_at(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    store.save(b"x", {A: 10})
+    assert store.matching({A: 11}) is None
+    assert store.matching({}) is None
+
+
+def test_partitions_added_later_and_never_read_do_not_hide_a_snapshot(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    store.save(b"x", {A: 10, B: 0})
+    assert store.matching({A: 10}) is not None
+
+
+def test_a_damaged_snapshot_is_passed_over(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    store.save(b"good", {A: 1})
+    store.save(b"bad", {A: 2})
+    newest = max(tmp_path.glob("*.snapshot"))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    found = store.newest()
+    assert found is not None
+    assert found.state == b"good"
+
+
+@given(st.integers(2, 4), st.integers(1, 12))
+def test_no_more_than_the_asked_number_stay(tmp_path_factory, keep: int, written: int) -> None:
+    directory = tmp_path_factory.mktemp("snapshots")
+    store = SnapshotStore(directory, keep=keep)
+    for number in range(written):
+        store.save(bytes([number]), {A: number})
+    assert len(list(directory.iterdir())) == min(keep, written)
+    newest = store.newest()
+    assert newest is not None
+    assert newest.state == bytes([written - 1])
