@@ -283,9 +283,8 @@ class EvolvingSphericalKMeans(base.Clusterer):
     def _learn(self, vectors: Vectors, slots: Ids, cosines: Vectors, structure: Structure) -> None:
         """Move the centroids towards their documents; set strangers aside."""
         table = structure.table
-        limit = np.where(
-            table.count >= SETTLED, table.mean - STRANGE * np.sqrt(table.variance), np.float32(-2)
-        )
+        spread = np.maximum(np.sqrt(table.variance), LEAST_SPREAD)
+        limit = np.where(table.count >= SETTLED, table.mean - STRANGE * spread, np.float32(-2))
         strange = cosines < limit[slots]
         blank = (cosines == 0) & ~vectors.any(axis=1)
         kept = np.flatnonzero(~(strange | blank))

@@ -24,6 +24,7 @@ ROUNDS = 6  # of two-means; assignments rarely move after four
 GAUSSIAN_VALLEY = 0.31  # share of a halved Gaussian within a quarter of the gap around the midpoint
 DEEP_VALLEY = 0.18  # a share below this needs two modes about four standard deviations apart
 CONFIDENCE = 2.0  # standard errors by which the valley must lie below the Gaussian one
+IDENTICAL = 1e-5  # variance of unit vectors below which they differ by rounding only
 FEWEST_JUDGES = 8  # below this even an empty valley is not significant
 
 
@@ -86,6 +87,8 @@ def divide(rows: Vectors, rng: np.random.Generator) -> Division | None:
     A bimodal division is preferred; otherwise the one that explains most variance is returned, for
     the caller to judge.
     """
+    if _variance(rows) < IDENTICAL:
+        return None
     order = rng.permutation(len(rows))
     half = len(rows) // 2
     proposers, judges = rows[order[:half]], rows[order[half:]]
@@ -184,8 +187,13 @@ def _structure(
     share = right.mean(axis=0)
     above = np.where(right, projections, 0).sum(axis=0) / np.maximum(right.sum(axis=0), 1)
     below = np.where(right, 0, projections).sum(axis=0) / np.maximum((~right).sum(axis=0), 1)
-    centre = judges.mean(axis=0)
-    variance = max(float(np.einsum("ij,ij->", judges, judges)) / len(judges) - float(centre @ centre), 1e-9)
+    variance = max(_variance(judges), IDENTICAL)
     between = share * (1 - share) * (above - below) ** 2 / np.maximum(widths, 1e-12)
     structure: NDArray[np.float64] = np.minimum(between / variance, 1.0)
     return structure
+
+
+def _variance(rows: Vectors) -> float:
+    """Return the mean squared distance of unit vectors, float32 (m, d), from their mean."""
+    centre = rows.mean(axis=0)
+    return float(np.einsum("ij,ij->", rows, rows)) / len(rows) - float(centre @ centre)
