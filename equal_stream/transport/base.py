@@ -33,10 +33,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRecord:
-    """A record to write. Equal keys go to the same partition, in order; a null value is a tombstone."""
+    """A record to write. Equal keys go to the same partition, in order; a null value is a tombstone.
+
+    Only a dead letter may have no key, as the record it keeps had none; it goes to any partition.
+    """
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes | None
     headers: Headers = ()
     timestamp_ms: int | None = None  # default: the time of sending
@@ -77,7 +80,12 @@ class Consumer(Protocol):
         ...
 
     def seek(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Read on from these offsets; partitions not named stay where they are."""
+        """Read on from these offsets; partitions not named stay where they are.
+
+        Partitions that are not assigned are passed over: after an aborted transaction a loop seeks back
+        to where its batch began, and whoever has a lost partition now starts at its committed position.
+        An offset outside the log means its beginning.
+        """
         ...
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:

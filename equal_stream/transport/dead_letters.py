@@ -1,0 +1,46 @@
+"""Dead letters: records that cannot be used, kept as they came, with why, where and when in headers.
+
+Key, value and headers stay byte for byte, so a dead letter can be replayed once its cause is gone. What
+is known about the failure stands in further headers whose names begin with ``dlq_``.
+"""
+
+from equal_stream.errors import InvalidRecord
+from equal_stream.messages import now
+from equal_stream.topics import dead_letter as dead_letter_topic
+from equal_stream.transport.base import OutgoingRecord, Record
+
+PREFIX = "dlq_"
+_MAX_MESSAGE = 2_000  # a header is for reading, not for a traceback
+_FORMAT = "1"
+
+
+def dead_letter(record: Record, error: Exception, *, stage: str, attempt: int = 1) -> OutgoingRecord:
+    """Return the record for `<topic>.dlq`.
+
+    Parameters
+    ----------
+    error
+        Why it cannot be used; an `InvalidRecord` also tells reason and field.
+    stage
+        The role that gave it up, such as ``embedder``.
+    attempt
+        How many times it has been tried; a replayed dead letter counts on.
+    """
+    reason, field = (error.reason, error.field) if isinstance(error, InvalidRecord) else ("error", "")
+    about = {
+        "topic": record.topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
+        "timestamp": str(record.timestamp_ms),
+        "stage": stage,
+        "error_class": type(error).__name__,
+        "reason": reason,
+        "field": field,
+        "message": str(error)[:_MAX_MESSAGE],
+        "attempt": str(attempt),
+        "version": _FORMAT,
+        "at": now().isoformat(),
+    }
+    kept = tuple(header for header in record.headers if not header[0].startswith(PREFIX))
+    added = tuple((PREFIX + name, text.encode("utf-8", "replace")) for name, text in about.items())
+    return OutgoingRecord(dead_letter_topic(record.topic), record.key, record.value, kept + added)
