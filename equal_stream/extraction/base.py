@@ -82,6 +82,11 @@ class ExtractionResult(msgspec.Struct, frozen=True, kw_only=True):
     cannot be used (not JSON, cut off, refused). unknown: the call may have been billed, its answer
     never came. unsent: the LLM certainly billed nothing (retries of 429, 5xx and refused connections
     used up).
+
+    `tokens_in`, `tokens_out` and `cost_usd` are what the ticket is charged: the bill, or the whole
+    reservation when the bill is not known (`usage_known` false). `reason` is a short word for counters
+    when the call brought nothing usable; ``configuration`` means that the next call will end the same
+    way until an operator changes something.
     """
 
     ticket_id: str
@@ -96,3 +101,4 @@ class ExtractionResult(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     prompt_version: str = ""
     error: str = ""
+    reason: str = ""
