@@ -19,7 +19,7 @@ from equal_stream.simulate.recorded_file import RecordedDocument, RecordedPair, 
 from equal_stream.simulate.sentences import trim
 
 _BATCH_CHARACTERS = 1 << 18  # working arrays of a megabyte each: close to the processor
-_BOILERPLATE = 200  # an anchor that occurs more often than this tells nothing about where a text is from
+_BOILERPLATE = 200  # an anchor that occurs more often tells little about where a text is from
 _CANDIDATES = 8  # documents looked into for one passage: copies of each other share everything
 _RECOGNISED = 0.3  # share of a passage's anchors that tells its document where its exact text does not
 
@@ -85,10 +85,12 @@ class RecordedPairs:
         first = np.searchsorted(self._hashes, wanted)
         last = np.searchsorted(self._hashes, wanted, side="right")
         occurrences = last - first
-        if not occurrences.any():
-            return []
-        telling = occurrences <= max(_BOILERPLATE, occurrences[occurrences > 0].min())
+        telling = (occurrences > 0) & (occurrences <= _BOILERPLATE)
+        if telling.sum() < _RECOGNISED * len(wanted):
+            telling = occurrences > 0  # the passage is boilerplate itself
         holders = [np.unique(self._owners[a:b]) for a, b in zip(first[telling], last[telling], strict=True)]
+        if not holders:
+            return []
         documents, votes = np.unique(np.concatenate(holders), return_counts=True)
         enough = votes >= _RECOGNISED * len(holders)
         documents, votes = documents[enough], votes[enough]

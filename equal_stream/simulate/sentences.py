@@ -4,12 +4,14 @@ import re
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 # A sentence ends after its full stop and closing quotes before a capital, a digit or an opening mark; after
-# a CJK full stop; at an empty line; and before a line that begins like a list item, a heading or a row.
+# a CJK full stop; at an empty or underlining line; and before a line that begins like a list item, a heading
+# or a row. White space is only tried from its beginning, so that long runs of it cost linear time.
 _BOUNDARY = re.compile(
     r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[`]?[^\W_a-z])"
     r"|(?<=[。！？])[」』”’）]*"
-    r"|[ \t\r]*\n\s*\n"
-    r"|\s*\n(?=[ \t]*(?:[-*#>|+•$`]|\d+[.)]\s|[A-Za-z0-9][.)]\s))"
+    r"|(?<!\s)[ \t\r]*\n\s*\n"
+    r"|(?<!\s)[ \t\r]*\n[ \t]*[-=~^*#]{3,}[ \t\r]*(?:\n\s*|$)"
+    r"|(?<!\s)\s*\n(?=[ \t]*(?:[-*#>|+•$`]|\d+[.)]\s|[A-Za-z0-9][.)]\s))"
 )
 _WORD = re.compile(rf"(?=([{_CJK}]{{2}}))|([^\W_{_CJK}]+)")
 _COMMON = frozenset(
