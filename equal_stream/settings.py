@@ -157,6 +157,11 @@ class ObservabilitySettings(Group):
 
     host: str = Field("127.0.0.1", description="Address of /metrics, /healthz and /readyz; 0.0.0.0 in a pod.")
     port: int = Field(0, ge=0, le=65535, description="0: any free port, written to the data directory.")
+    stalled_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="A loop that is silent for longer fails /healthz; the longest batch must fit in.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"
 

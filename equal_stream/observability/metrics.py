@@ -1,0 +1,74 @@
+"""Every metric of every role, declared once, in one registry.
+
+A role increments what concerns it; the others stay at zero or absent. Names begin with `equal_stream_`,
+counters end in `_total`, units are part of the name (seconds, tokens, usd). docs and dashboards refer to
+these names: add beside them, never rename.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+_PREFIX = "equal_stream_"
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Counter:
+    return Counter(_PREFIX + name, meaning, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
+    return Gauge(_PREFIX + name, meaning, labels, registry=REGISTRY)
+
+
+# Feed and embedder
+DOCUMENTS = _counter("documents", "Crawl records by what became of them.", "outcome", "reason")
+DEAD_LETTERS = _counter("dead_letters", "Records that could not be used.", "topic", "reason")
+PASSAGES_EMBEDDED = _counter("passages_embedded", "Passages encoded and stored.")
+ENCODE_SECONDS = _counter("encode_seconds", "Seconds spent in the encoder.")
+ENCODED_TOKENS = _counter("encoded_tokens", "Tokens that went through the encoder.")
+STORE_ERRORS = _counter("store_errors", "Calls to the vector store that failed.", "operation")
+
+# Clusterer
+PASSAGES_ASSIGNED = _counter("passages_assigned", "Passages given to a cluster.")
+CLUSTERS_ALIVE = _gauge("clusters_alive", "Clusters that exist at the moment.")
+LINEAGE_EVENTS = _counter("lineage_events", "Births, splits, merges and deaths of clusters.", "event")
+LARGEST_CLUSTER_SHARE = _gauge(
+    "largest_cluster_share", "Share of all passages in the largest cluster, 0 to 1."
+)
+
+# Allocator
+CANDIDATES = _gauge("candidates", "Passages that wait to be chosen.")
+TICKETS = _counter("tickets", "Tickets by how they ended.", "status")
+TICKETS_OPEN = _gauge("tickets_open", "Tickets reserved and not ended.")
+TOKENS = _gauge("tokens", "Tokens in the ledger; left is absent without a total cap.", "state")
+USD = _gauge("usd", "US dollars in the ledger; left is absent without a total cap.", "state")
+GAIN = _counter("gain", "Coverage of the references that published pairs added.", "target")
+PAIRS_PUBLISHED = _counter("pairs_published", "Pairs published.", "target")
+PAIRS_WITHDRAWN = _counter("pairs_withdrawn", "Pairs withdrawn because their source went away.")
+PAIRS_REJECTED = _counter("pairs_rejected", "Pairs that a gate refused.", "reason")
+
+# Extraction
+LLM_REQUESTS = _counter(
+    "llm_requests", "Requests to the LLM by HTTP status, or by kind of failure.", "status"
+)
+LLM_IN_FLIGHT = _gauge("llm_in_flight", "Requests the LLM is working on.")
+LLM_TOKENS = _counter("llm_tokens", "Tokens billed by the LLM.", "direction")
+LLM_SECONDS = Histogram(
+    _PREFIX + "llm_seconds",
+    "Seconds an LLM request took.",
+    registry=REGISTRY,
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160),
+)
+
+# Every role
+LAG = _gauge("lag", "Records between what a role has committed and the end of a topic.", "topic")
+BATCHES = _counter("batches", "Batches handled and committed.", "role")
+READY = _gauge("ready", "1 while the role takes work.", "role")
+
+
+def exposition() -> bytes:
+    """Return all metrics in the text format of Prometheus, version 0.0.4."""
+    return generate_latest(REGISTRY)
