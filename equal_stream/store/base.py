@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from equal_stream.errors import ConfigurationError, DependencyUnavailable
 
 Payload = dict[str, Any]
-Match = Mapping[str, Sequence[str]]  # every field must hold (or, a list, contain) one of its values
+Match = Mapping[str, Sequence[str] | Sequence[int]]  # every field holds (or, a list, contains) one of these
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,10 @@ class StoreUnavailable(DependencyUnavailable):
     """The store cannot be reached or refuses work; what was asked has to be asked again."""
 
 
+class StoreInUse(StoreUnavailable):
+    """Another process has the embedded store open; it allows one."""
+
+
 class ModelMismatch(ConfigurationError):
     """The collection holds vectors of another model or precision."""
 
@@ -70,11 +74,15 @@ class Store(Protocol):
     """One collection. Safe to call from several threads. All methods raise `StoreUnavailable`."""
 
     def upsert(self, points: Sequence[Point]) -> None:
-        """Insert or replace points by id."""
+        """Insert or replace points by id; of an id given twice the last point stays."""
         ...
 
     def insert_new(self, points: Sequence[Point]) -> list[str]:
-        """Insert points whose id is free; return the ids that were taken already (left untouched)."""
+        """Insert points whose id is free; return the ids that were taken already (left untouched).
+
+        Of several callers with the same id, exactly one inserts. An id given twice counts as taken
+        the second time.
+        """
         ...
 
     def set_payload(self, ids: Sequence[str], payload: Payload) -> None:

@@ -1,0 +1,35 @@
+"""The two collections of the service: passages with their vectors, and documents as fingerprints.
+
+Payload of a passage: `passage_id`, `doc_id`, `url`, `title`, `lang`, `start`, `end`, `text`, `tokens`,
+`model`, `at`, and `cluster_id` (int) once it is assigned.
+
+Payload of a document: `url`, `doc_id`, `content_hash`, `bands` (keywords of the locality-sensitive hash),
+`fetched_at`, `passages` (ids), `source` (``topic/partition/offset``), `lang`, `title`.
+"""
+
+from equal_stream.store.base import CollectionSpec
+
+
+def passages(model: str, dimension: int) -> CollectionSpec:
+    """Return the collection of passages, whose vectors are those of one encoder.
+
+    Parameters
+    ----------
+    model
+        The encoder and its precision, such as ``all-MiniLM-L6-v2/bf16``.
+    dimension
+        Length of its vectors.
+    """
+    return CollectionSpec(
+        name="passages",
+        dimension=dimension,
+        indexes={"doc_id": "keyword", "url": "keyword", "lang": "keyword", "cluster_id": "integer"},
+        model=model,
+    )
+
+
+DOCUMENTS = CollectionSpec(
+    name="documents",
+    dimension=None,
+    indexes={"content_hash": "keyword", "bands": "keyword", "url": "keyword"},
+)
