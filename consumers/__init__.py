@@ -1,1 +1,1 @@
-"""x"""
+"""The three roles as processes: `embedder`, `clusterer`, `allocator`. Wiring and loops; nothing here decides."""
