@@ -1,8 +1,8 @@
 """What the LLM is asked, and the most that asking can cost.
 
-The system message is ours, constant and short, since it is paid for with every passage; everything crawled stands in the user message, the passage
-between its tags (see `passage_tag`), and is declared to be data. `PROMPT_VERSION` changes with any word
-of it, because pairs and journal entries name the prompt they came from.
+The system message is ours, and short, since every passage pays for it; everything crawled stands in the
+user message, the passage between its tags (see `passage_tag`), and is declared to be data.
+`PROMPT_VERSION` changes with any word of it: pairs and journal entries name the prompt they came from.
 
 The bound rests on one fact: a byte-level or byte-fallback tokenizer makes at most one token of one UTF-8
 byte. It does not hold for a tokenizer that expands text before splitting it, as NFKC does with a few

@@ -32,7 +32,7 @@ def terms(text: str) -> set[str]:
     found: set[str] = set()
     for run in _runs(text):
         if _UNSPACED.match(run):
-            found.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
+            found.update(run[at : at + 2] for at in range(len(run) - 1))
         elif len(run) >= _SHORTEST_WORD and not run.isdigit():
             found.add(run[:_STEM])
     return found

@@ -8,6 +8,7 @@ from equal_stream.ids import normalise_question
 _EXACT_SHRUGS = frozenset(
     {"n/a", "na", "unknown", "none given", "not mentioned", "not specified", "not stated"}
 )
+_BLANK = re.compile(r"[\s_.…·●*\[\](){}–—-]*")  # nothing, or the placeholder of a form
 _SOURCE = r"(?:passage|text|document|article|excerpt|context|information)"
 _SHRUG = re.compile(
     r"\bnot (?:explicitly |directly |clearly )?(?:mentioned|specified|stated|provided|given|described)"
@@ -25,8 +26,8 @@ _SHRUG = re.compile(
 
 def answer_given(pair: Candidate, passage: PassageView) -> str | None:
     """Refuse an answer that is empty or longer than the setting."""
-    if not any(character.isalnum() for character in pair.answer):
-        return "answer-empty" if not pair.answer else "answer-malformed"
+    if _BLANK.fullmatch(pair.answer):
+        return "answer-empty"
     return "answer-too-long" if len(pair.answer) > passage.settings.max_answer_characters else None
 
 

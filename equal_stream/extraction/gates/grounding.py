@@ -10,8 +10,8 @@ from itertools import islice
 from equal_stream.extraction.gates.base import Candidate, PassageView
 from equal_stream.extraction.words import numbers, terms
 
-_SUPPORTED_TERMS = 0.3  # share; rephrased recorded answers lie above it (see docs/extraction.md)
-_FEWEST_TERMS = 3  # an answer with fewer, such as "Yes" or one name, says too little to judge
+_SUPPORTED_TERMS = 0.3  # share; of rephrased true answers about one in a hundred lies below
+_FEWEST_TERMS = 2  # one word alone may be a synonym: "joyful" for "full of joy"
 _FREE_BELOW = 13  # counts up to a dozen are often spelled out or counted in the passage
 _OPERANDS = 60  # numbers combined two by two at most
 

@@ -12,13 +12,14 @@ from equal_stream.extraction.locate import normal_form
 
 _ORDERS = r"(?:instructions?|prompts?|directions?|directives?|rules|orders|commands|guidelines|messages?)"
 _EARLIER = r"(?:previous|prior|above|earlier|preceding|foregoing|existing|original|system|initial)"
+_EARLIER_ZH = r"(?:之前|以前|以上|上述|先前|所有|前面|任何)"
 _IGNORE_ORDERS = (
     rf"\b(?:ignore|disregard|forget|override|bypass)\b[^.?!]{{0,40}}\b{_EARLIER}\b[^.?!]{{0,30}}\b{_ORDERS}\b",
     rf"\b(?:ignore|disregard|forget|override)\b (?:all |any |your |the |these |my ){{1,3}}{_ORDERS}\b",
     r"\b(?:ignorier|vergiss|missacht)\w*\b[^.?!]{0,60}\b(?:anweisung|instruktion|vorgabe|befehl)\w*",
     r"\b(?:ignore|oublie|ne tenez pas compte)\w*\b[^.?!]{0,40}\b(?:instructions|consignes|directives)\b",
     r"\b(?:ignora|olvida|omite)\w*\b[^.?!]{0,40}\b(?:instrucciones|indicaciones|órdenes)\b",
-    r"(?:忽略|无视|無視|忘记|忘記|不要理会)[^。？！]{0,12}(?:指令|指示|提示|命令|说明|說明|規則|规则)",
+    rf"(?:忽略|无视|無視|忘记|忘記)[^。？！]{{0,6}}{_EARLIER_ZH}[^。？！]{{0,8}}(?:指令|指示|提示|命令)",
     r"(?:игнорируй|забудь)\w*[^.?!]{0,40}(?:инструкци|указани|команд)",
     r"(?:تجاهل|انس)[^.؟!]{0,40}(?:التعليمات|الأوامر)",
 )

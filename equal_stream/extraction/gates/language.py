@@ -45,4 +45,4 @@ def _identifier() -> tuple[Any, threading.Lock]:
     """Load the identifier once a process; half a second, and it is not thread-safe."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 (loaded only when needed)
 
-    return LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True), threading.Lock()
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True), threading.Lock()

@@ -5,7 +5,7 @@ import re
 from equal_stream.extraction.gates.base import Candidate, PassageView
 from equal_stream.extraction.words import words
 
-_LONGEST = 2_000  # characters; word problems and exercises are long
+_LONGEST = 8_000  # characters; a programming exercise is a question too
 _QUESTION_MARKS = ("?", "？", "؟", ";", "՞", "⸮")
 _FEWEST_WORDS = 2
 _FEWEST_WORDS_OF_A_TASK = 3  # without a question mark: an instruction such as "list open files"
@@ -14,7 +14,7 @@ _FEWEST_WORDS_OF_A_TASK = 3  # without a question mark: an instruction such as "
 _LEANS_ON_PASSAGE = re.compile(
     r"\b(?:(?:according to|in|from|by|does|as (?:stated|described|mentioned) in|based on)\s+(?:the|this|that)"
     r"\s+(?:given |provided |above |following )?(?:passage|excerpt|snippet|text above|above text))\b"
-    r"|\b(?:this|the (?:above|given|provided)) (?:passage|excerpt|snippet|text)\b"
+    r"|\b(?:this|the (?:above|given|provided)) (?:passage|excerpt|snippet)\b"
     r"|\baccording to the (?:text|document|article|author)\b"
     r"|\b(?:laut|gemäß|nach) (?:dem|diesem) (?:text|abschnitt|auszug)\b"
     r"|\b(?:selon|d'après) (?:le|ce) (?:texte|passage|extrait)\b"
@@ -33,8 +33,9 @@ def question_well_formed(pair: Candidate, _passage: PassageView) -> str | None:
     if len(question) > _LONGEST:
         return "question-too-long"
     fewest = _FEWEST_WORDS if question.endswith(_QUESTION_MARKS) else _FEWEST_WORDS_OF_A_TASK
-    spoken = [word for word in words(question) if any(character.isalpha() for character in word)]
-    return None if len(spoken) >= fewest else "question-malformed"
+    spoken = words(question)
+    in_letters = any(character.isalpha() for word in spoken for character in word)
+    return None if in_letters and len(spoken) >= fewest else "question-malformed"
 
 
 def question_self_contained(pair: Candidate, _passage: PassageView) -> str | None:
