@@ -1,0 +1,134 @@
+"""How tickets are chosen: the policy proposes, the budget disposes.
+
+1. Bring thresholds and coverage up to date; when they moved, every known gain is due again.
+2. Evaluate what is due: new passages, and a slice of the round over all others.
+3. Let the policy pull; reserve each proposal before the next is asked for, so that money, waiting
+   passages and expected coverage are always those after it.
+"""
+
+from datetime import datetime
+
+import numpy as np
+
+from equal_stream.allocation.base import Reservation
+from equal_stream.allocation.holdings import Holdings
+from equal_stream.allocation.market import Market
+from equal_stream.allocation.money import usd
+from equal_stream.allocation.policy.base import Choice
+from equal_stream.allocation.settling import reserve_entry
+from equal_stream.allocation.status import Idle
+from equal_stream.allocation.tickets import request_id
+from equal_stream.extraction.base import Ticket
+
+_STEADY = 1024  # rows of the round a call: 100,000 candidates are gone through in 100 calls
+_HURRIED = 32_768  # after references or thresholds moved: some 50 ms with 150 references
+
+
+class Chooser:
+    """Reserves tickets out of holdings."""
+
+    def __init__(self, holdings: Holdings) -> None:
+        self._held = holdings
+        self._last: Idle = ""
+
+    def choose(self, limit: int, at: datetime) -> list[Reservation]:
+        """Return up to `limit` reservations, already booked."""
+        held = self._held
+        held.worth.refresh()
+        if held.worth.take_changed():
+            held.pool.candidates.outdate()
+        if self._blocked() or limit <= 0:
+            return []
+        market = self._market(at)
+        market.evaluate(held.pool.candidates.due(_STEADY, _HURRIED))
+        reservations: list[Reservation] = []
+        for choice in held.policy.pull(market, limit):
+            reservation = self._reserve(market, choice, at)
+            if reservation is None:
+                break
+            reservations.append(reservation)
+        self._last = "" if reservations else self._why_nothing(market, at)
+        return reservations
+
+    def idle(self, at: datetime) -> Idle:
+        """Return why nothing would be bought now, or why nothing was when last asked."""
+        blocked = self._blocked()
+        if blocked:
+            return blocked
+        if self._last in {"budget empty", "hourly cap", ""}:
+            return self._out_of_money(at)
+        return "" if self._last in {"paused", "no references"} else self._last
+
+    def _blocked(self) -> Idle:
+        if self._held.budget.paused:
+            return "paused"
+        if len(self._held.worth.targets) == 0:
+            return "no references"
+        return ""
+
+    def _out_of_money(self, at: datetime) -> Idle:
+        allowance = self._held.budget.allowance(at)
+        tokens, amount = self._held.cost.bound(0)
+        if allowance.covers(amount, tokens):
+            return ""
+        return "hourly cap" if allowance.hourly else "budget empty"
+
+    def _why_nothing(self, market: Market, at: datetime) -> Idle:
+        if not self._held.pool.candidates.waiting.any():
+            return "no candidates"
+        if len(market.open_rows()) == 0:
+            return "hourly cap" if self._held.budget.allowance(at).hourly else "budget empty"
+        return "below reserve price"
+
+    def _market(self, at: datetime) -> Market:
+        held = self._held
+        market = Market(
+            held.pool.candidates,
+            held.pool.arms,
+            held.worth.coverage,
+            held.cost,
+            allowance=held.budget.allowance(at),
+            pairs_per_call=held.yields.mean,
+            rng=held.rng,
+            reserve_price=held.reserve_price,
+        )
+        rows, gains, weights = [], [], []
+        for flight in held.tickets.flights.values():
+            row = held.pool.candidates.rows.get(flight.ticket.passage_id)
+            if row is not None:
+                rows.append(row)
+                gains.append(flight.ticket.predicted_gain)
+                weights.append(flight.weight)
+        market.promise(np.array(rows, np.intp), np.array(gains), np.array(weights))
+        return market
+
+    def _reserve(self, market: Market, choice: Choice, at: datetime) -> Reservation | None:
+        held, table, row = self._held, self._held.pool.candidates, choice.row
+        tokens, amount = held.cost.bound(int(table.bytes[row]))
+        if not held.budget.allowance(at).covers(amount, tokens):
+            return None
+        passage_id = table.ids[row]
+        ticket_id = held.tickets.next_id(passage_id)
+        ticket = Ticket(
+            ticket_id=ticket_id,
+            request_id=request_id(ticket_id),
+            passage_id=passage_id,
+            doc_id=table.doc_ids[row],
+            url=table.urls[row],
+            cluster_id=int(held.pool.arms.ids[table.clusters[row]]),
+            target=market.served_target(row),
+            tokens=int(table.tokens[row]),
+            reserved_tokens=tokens,
+            reserved_usd=usd(amount),
+            predicted_gain=choice.gain,
+            propensity=choice.propensity,
+            policy=held.policy.name,
+            attempt=held.tickets.attempt(passage_id),
+        )
+        entry = reserve_entry(ticket, at)
+        held.ledger.apply(entry)
+        held.tickets.begin(ticket, choice.weight)
+        held.pool.take(row)
+        market.promise(np.array([row]), np.array([choice.gain]), np.array([choice.weight]))
+        market.afford(held.budget.allowance(at))
+        return Reservation(ticket=ticket, entry=entry)

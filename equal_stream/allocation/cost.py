@@ -1,0 +1,137 @@
+"""What a call can cost at most, and what it will probably cost.
+
+The bound is the extraction prompt's own (`extraction.prompt.bound_for_bytes`: a tokenizer makes at most
+one token of a byte), so the client never meets a ticket too small for its passage. It is three to four
+times too high for prose, which is why choosing uses a prediction instead: the prompt scaled by the
+observed tokens per predicted token, and the output as the cluster's recent mean, shrunk to the mean of
+all. Without a price (the offline extractor) reservations are zero and the same code runs.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equal_stream.allocation.money import nano_ceiling
+from equal_stream.extraction.base import Pricing
+from equal_stream.extraction.prompt import PROMPT_BYTES, bound_for_bytes
+
+_LEAST_SHARE = 1000 / bound_for_bytes(1000, -bound_for_bytes(0, 0))  # of the bytes sent: the passage's own
+_PROMPT_TOKENS = PROMPT_BYTES / 4.0  # prose; only until the first answers tell
+_OUTPUT_GUESS = 0.25  # of the output limit; only until the first answers tell
+_SHRINKAGE = 5.0  # answers a cluster needs before its own mean counts as much as everyone's
+_FORGET = 0.995  # per answer: prompts and models change
+
+
+class CostModel:
+    """Sound bounds and learned predictions of what a ticket costs.
+
+    Parameters
+    ----------
+    pricing
+        USD per million tokens, or None for the offline extractor: nothing is reserved.
+    max_output_tokens
+        The output limit sent with each call.
+    """
+
+    def __init__(self, pricing: Pricing | None, max_output_tokens: int) -> None:
+        self.pricing = pricing
+        self.max_output_tokens = max_output_tokens
+        self._input = np.array([1.0, 1.0])  # billed, predicted; of a prompt's tokens
+        self._output = np.array([max_output_tokens * _OUTPUT_GUESS, 1.0])  # tokens, answers
+        self._clusters: dict[int, list[float]] = {}  # tokens, answers
+
+    def bound(self, text_bytes: int) -> tuple[int, int]:
+        """Return the tokens and nano-USD to reserve for a passage of this many UTF-8 bytes."""
+        if self.pricing is None:
+            return 0, 0
+        tokens = bound_for_bytes(text_bytes, self.max_output_tokens)
+        amount = nano_ceiling(self.pricing.cost(tokens - self.max_output_tokens, self.max_output_tokens))
+        return tokens, amount
+
+    def largest_text(self, amount: int | None, tokens: int | None) -> float:
+        """Return about the most passage bytes whose bound fits nano-USD and tokens; below 0: none fits."""
+        if self.pricing is None:
+            return np.inf
+        room = np.inf if tokens is None else float(tokens - self.max_output_tokens)
+        if amount is not None:
+            left = amount / 1000 - self.max_output_tokens * self.pricing.out_mtok_cost  # micro-USD
+            price = self.pricing.in_mtok_cost
+            room = min(room, left / price if price > 0 else (np.inf if left >= 0 else 0.0))
+        text = room - bound_for_bytes(0, 0)
+        return text * _LEAST_SHARE if text > 0 else text
+
+    def effort(
+        self, tokens: NDArray[np.int32], clusters: NDArray[np.int32], outputs: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the predicted cost of passages, in USD, or in tokens where tokens are free.
+
+        Parameters
+        ----------
+        tokens
+            (n,) encoder tokens of the passages.
+        clusters
+            (n,) row of each passage's cluster in `outputs`.
+        outputs
+            (rows,) predicted output tokens by cluster, as `output` gives.
+        """
+        ratio = self._input[0] / self._input[1]
+        price_in, price_out = self._prices()
+        scale = np.float32(price_in * ratio)
+        return (tokens + np.float32(_PROMPT_TOKENS)) * scale + outputs[clusters] * np.float32(price_out)
+
+    def output(self, cluster_id: int) -> float:
+        """Return the predicted output tokens of a passage of this cluster."""
+        mean = self._output[0] / self._output[1]
+        tokens, answers = self._clusters.get(cluster_id, (0.0, 0.0))
+        return float((tokens + _SHRINKAGE * mean) / (answers + _SHRINKAGE))
+
+    def learn(self, cluster_id: int, tokens: int, tokens_in: int, tokens_out: int) -> None:
+        """Take in one bill: the passage's encoder tokens, and what the provider counted."""
+        predicted = tokens + _PROMPT_TOKENS
+        if tokens_in > 0 and predicted > 0:
+            self._input = self._input * _FORGET + [tokens_in / predicted, 1.0]
+        self._output = self._output * _FORGET + [tokens_out, 1.0]
+        known = self._clusters.setdefault(cluster_id, [0.0, 0.0])
+        known[0] = known[0] * _FORGET + tokens_out
+        known[1] = known[1] * _FORGET + 1.0
+
+    def inherit(self, child: int, parent: int) -> None:
+        """Let a new cluster begin with what its parent has shown, at half the weight."""
+        if parent in self._clusters and child not in self._clusters:
+            self._clusters[child] = [x / 2 for x in self._clusters[parent]]
+
+    def merge(self, survivor: int, ended: int) -> None:
+        """Add what an ended cluster has shown to its survivor."""
+        if ended in self._clusters and ended != survivor:
+            tokens, answers = self._clusters.pop(ended)
+            known = self._clusters.setdefault(survivor, [0.0, 0.0])
+            known[0] += tokens
+            known[1] += answers
+
+    def forget(self, cluster_id: int) -> None:
+        """Drop what is known of a cluster that is gone."""
+        self._clusters.pop(cluster_id, None)
+
+    @property
+    def in_dollars(self) -> bool:
+        """Whether `effort` is in USD; otherwise tokens are free and it is in tokens."""
+        return self.pricing is not None and self.pricing.in_mtok_cost + self.pricing.out_mtok_cost > 0
+
+    def _prices(self) -> tuple[float, float]:
+        if self.pricing is None or not self.in_dollars:
+            return 1.0, 1.0
+        return self.pricing.in_mtok_cost / 1e6, self.pricing.out_mtok_cost / 1e6
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what `load_state` takes; prices and limits come from the settings."""
+        return {
+            "input": self._input,
+            "output": self._output,
+            "clusters": [[c, *v] for c, v in self._clusters.items()],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue exactly where `to_state` was taken."""
+        self._input, self._output = state["input"], state["output"]
+        self._clusters = {c: [tokens, answers] for c, tokens, answers in state["clusters"]}

@@ -1,0 +1,115 @@
+"""What a policy sees when it chooses: what can be bought now, at what cost, for what gain.
+
+A market lives for one `choose`. The core keeps it true while the policy pulls: a chosen passage stops
+waiting, the money left shrinks, and its expected coverage counts as if it were there already, so that
+ten tickets in flight for one thing do not call for an eleventh.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equal_stream.allocation.arms import Arms
+from equal_stream.allocation.budget import Allowance
+from equal_stream.allocation.candidates import Candidates
+from equal_stream.allocation.cost import CostModel
+from equal_stream.allocation.coverage import Coverage
+
+
+class Market:
+    """Candidates with their prices and predicted gains, at one moment.
+
+    Parameters
+    ----------
+    candidates, arms, coverage, cost
+        The core's tables and models.
+    allowance
+        What may be reserved now.
+    pairs_per_call
+        Expected pairs of one call.
+    rng
+        Where policies draw from.
+    reserve_price
+        Gain per USD below which a passage is not worth its cost; 0 buys while money is left.
+
+    Attributes
+    ----------
+    pending
+        (m,) float64; coverage that tickets in flight will probably bring.
+    promised
+        (arms,) float64; predicted gain of the tickets in flight, by row of their cluster.
+    """
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        arms: Arms,
+        coverage: Coverage,
+        cost: CostModel,
+        *,
+        allowance: Allowance,
+        pairs_per_call: float,
+        rng: np.random.Generator,
+        reserve_price: float = 0.0,
+    ) -> None:
+        self.candidates = candidates
+        self.arms = arms
+        self.coverage = coverage
+        self.cost = cost
+        self.rng = rng
+        self.reserve_price = reserve_price if cost.in_dollars else 0.0
+        self.pending = np.zeros(len(coverage.targets))
+        self.promised = np.zeros(arms.height)
+        self._pairs_per_call = np.float32(pairs_per_call)
+        outputs = np.zeros(arms.height, np.float32)
+        for cluster_id, row in arms.rows.items():
+            outputs[row] = cost.output(cluster_id)
+        self._outputs = outputs
+        self.afford(allowance)
+
+    def afford(self, allowance: Allowance) -> None:
+        """Note what may be reserved from now on."""
+        self.largest_text = self.cost.largest_text(allowance.amount, allowance.tokens)
+
+    def open_rows(self) -> NDArray[np.intp]:
+        """Return the rows that wait and can be paid for."""
+        return self.candidates.waiting_rows(self.largest_text)
+
+    def is_open(self, row: int) -> bool:
+        """Tell whether a row still waits and can be paid for."""
+        return bool(self.candidates.waiting[row] and self.candidates.bytes[row] <= self.largest_text)
+
+    def effort(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the predicted cost (n,) of rows: USD, or tokens where tokens are free."""
+        table = self.candidates
+        return self.cost.effort(table.tokens[rows], table.clusters[rows], self._outputs)
+
+    def expected(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the coverage (n, m) that rows will probably bring."""
+        return self.coverage.expected(self.candidates.vectors(rows)) * self._pairs_per_call
+
+    def gains(self, added: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the gain (n,) of adding coverage (n, m) to what is there and what is under way."""
+        return self.coverage.gains(added, self.pending)
+
+    def evaluate(self, rows: NDArray[np.intp], block: int = 2048) -> None:
+        """Write the present gain of rows into the table."""
+        for start in range(0, len(rows), block):
+            part = rows[start : start + block]
+            self.candidates.gain[part] = self.gains(self.expected(part))
+
+    def promise(
+        self, rows: NDArray[np.intp], gains: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> None:
+        """Count tickets for rows (n,) as under way, with their predicted gains.
+
+        `weights` (n,) scale the coverage they will probably bring.
+        """
+        self.pending += weights @ self.expected(rows)
+        np.add.at(self.promised, self.candidates.clusters[rows], gains)
+
+    def served_target(self, row: int) -> str:
+        """Return the target that a passage would serve most."""
+        targets = self.coverage.targets
+        added = self.expected(np.array([row]))[0]
+        gains = targets.importance * np.log1p(added / (1 + targets.covered + self.pending))
+        return targets.names[int(np.argmax(targets.by_target(gains)))]

@@ -1,0 +1,64 @@
+"""The default: retrieval whose predictions are corrected, cluster by cluster, by what came of them.
+
+Value of a passage = predicted marginal gain × its cluster's realised ÷ predicted ratio ÷ predicted cost.
+Where look-alike clusters yield nothing, the ratio falls after a few tickets and the money goes
+elsewhere; everywhere else this is retrieval. Gain that is promised by tickets in flight counts, in
+part, as evidence that nothing came of it, so an untested cluster gets a few tickets before the first
+answers and not the whole batch.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equal_stream.allocation.market import Market
+from equal_stream.allocation.policy.posterior import Posterior
+from equal_stream.allocation.policy.retrieval import Retrieval
+
+_CAUTION = 0.5  # share of the promised gain that counts as not coming
+
+
+class Calibrated(Retrieval):
+    """Buys by predicted marginal gain × cluster posterior ÷ predicted cost."""
+
+    name: ClassVar[str] = "calibrated"
+
+    def __init__(self, exploration: float = 0.0) -> None:
+        super().__init__(exploration)
+        self._posterior = Posterior()
+
+    def multipliers(self, market: Market) -> NDArray[np.float32]:
+        """Return the ratio of each arm with tickets in flight counted cautiously: (arms,) float32."""
+        flying = int(market.arms.in_flight.sum())
+        return self._posterior.means(market.arms.height, _CAUTION * market.promised, flying)
+
+    def update(self, arm: int, predicted: float, realised: float) -> None:
+        """Move the posterior of one cluster."""
+        self._posterior.update(arm, predicted, realised)
+
+    def born(self, arm: int, parent: int | None) -> None:
+        """Begin with part of the parent's evidence, if a parent is known."""
+        if parent is not None:
+            self._posterior.copy(arm, parent)
+
+    def merged(self, survivor: int, ended: int) -> None:
+        """Add up the evidence of both."""
+        self._posterior.add(survivor, ended)
+        self._posterior.clear(ended)
+
+    def freed(self, arm: int) -> None:
+        """Forget the row's evidence."""
+        self._posterior.clear(arm)
+
+    def posterior(self, arm: int) -> float:
+        """Return realised ÷ predicted gain of one cluster, shrunk to that of all."""
+        return float(self._posterior.means(arm + 1)[arm])
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what `load_state` takes."""
+        return self._posterior.to_state()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue exactly where `to_state` was taken."""
+        self._posterior.load_state(state)

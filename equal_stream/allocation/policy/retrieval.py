@@ -1,0 +1,64 @@
+"""Coverage-greedy retrieval: the passage that is predicted to add most a unit of cost, without learning.
+
+What a good engineer builds first: the passages most similar to the references, discounted by what is
+covered already, cheapest first. It believes its predictions everywhere alike.
+"""
+
+from collections.abc import Generator
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equal_stream.allocation.market import Market
+from equal_stream.allocation.policy.base import Choice, Policy
+from equal_stream.allocation.policy.shortlist import Pick, Shortlist
+
+_LISTS = 24  # drawn up in one pull at most: bounds the work when everything listed has lost its worth
+
+
+class Retrieval(Policy):
+    """Buys by predicted marginal gain ÷ predicted cost.
+
+    Each ticket is, with probability `exploration`, a passage drawn uniformly from all that can be
+    bought; otherwise the best.
+    """
+
+    name: ClassVar[str] = "retrieval"
+
+    def multipliers(self, market: Market) -> NDArray[np.float32]:
+        """Return what the predictions of each arm are multiplied by: (arms,) float32."""
+        return np.ones(market.arms.height, np.float32)
+
+    def _pull(self, market: Market) -> Generator[Choice]:
+        factors = self.multipliers(market)
+        shortlist = Shortlist(market, factors)
+        lists = 1
+        try:
+            while (pick := shortlist.best(factors)) is not None:
+                if shortlist.is_outdone(pick) and lists < _LISTS:
+                    shortlist.close()
+                    shortlist = Shortlist(market, factors)
+                    lists += 1
+                elif pick.value < market.reserve_price:
+                    return
+                else:
+                    choice = self._explore(market, pick, factors)
+                    yield choice
+                    shortlist.bought(choice.row)
+                    factors = self.multipliers(market)
+        finally:
+            shortlist.close()
+
+    def _explore(self, market: Market, pick: Pick, factors: NDArray[np.float32]) -> Choice:
+        row, gain, share = pick.row, pick.gain, 0.0
+        if self.exploration > 0:
+            rows = market.open_rows()
+            share = self.exploration / len(rows)
+            if market.rng.random() < self.exploration:
+                row = int(rows[market.rng.integers(len(rows))])
+        if row != pick.row:
+            gain = float(market.gains(market.expected(np.array([row])))[0])
+        propensity = share + (1 - self.exploration if row == pick.row else 0.0)
+        weight = min(1.0, float(factors[market.candidates.clusters[row]]))
+        return Choice(row, gain, propensity, weight)

@@ -1,0 +1,88 @@
+"""The status of the holdings, drawn up for an operator."""
+
+from datetime import datetime
+
+from equal_stream.allocation.holdings import Holdings
+from equal_stream.allocation.money import usd
+from equal_stream.allocation.status import (
+    AllocatorStatus,
+    BudgetStatus,
+    ClusterStatus,
+    Idle,
+    TargetStatus,
+)
+
+
+def report(held: Holdings, idle: Idle, at: datetime) -> AllocatorStatus:
+    """Return what an operator wants to see at `at`."""
+    arms = held.pool.arms
+    return AllocatorStatus(
+        policy=held.policy.name,
+        paused=held.budget.paused,
+        idle=idle,
+        budget=_budget(held, at),
+        targets=_targets(held),
+        clusters=_clusters(held),
+        candidates=len(held.pool.candidates),
+        waiting=int(arms.waiting.sum()),
+        in_flight=len(held.ledger.open),
+        pairs=len(held.worth.pairs),
+        counts={reason: count for reason, count in held.counts.items() if count},
+    )
+
+
+def _budget(held: Holdings, at: datetime) -> BudgetStatus:
+    ledger, caps, left = held.ledger, held.budget.caps, held.budget.allowance(at)
+    return BudgetStatus(
+        usd_total=caps.usd_total,
+        usd_per_hour=caps.usd_per_hour,
+        tokens_total=caps.tokens_total,
+        tokens_per_hour=caps.tokens_per_hour,
+        usd_reserved=usd(ledger.reserved),
+        usd_spent=usd(ledger.spent),
+        usd_left=left.usd,
+        tokens_reserved=ledger.reserved_tokens,
+        tokens_spent=ledger.spent_tokens,
+        tokens_left=left.tokens,
+        overruns=ledger.overruns,
+    )
+
+
+def _targets(held: Holdings) -> list[TargetStatus]:
+    targets = held.worth.targets
+    coverage, touched = held.worth.coverage.values(), held.worth.coverage.touched()
+    weights = targets.by_target(targets.importance)
+    return [
+        TargetStatus(
+            name=target.name,
+            references=target.references,
+            weight=float(weight),
+            coverage=coverage[target.name],
+            touched=touched[target.name],
+            threshold=target.threshold,
+        )
+        for target, weight in zip(targets.by_name.values(), weights, strict=True)
+    ]
+
+
+def _clusters(held: Holdings) -> list[ClusterStatus]:
+    """Return all clusters, those with most spent first; tickets that cost no money count by number."""
+    arms = held.pool.arms
+    spent = arms.spent if arms.spent.any() else arms.tickets
+    total = max(int(spent.sum()), 1)
+    order = sorted(arms.rows.items(), key=lambda item: (-int(spent[item[1]]), item[0]))
+    return [
+        ClusterStatus(
+            cluster_id=cluster_id,
+            waiting=int(arms.waiting[row]),
+            in_flight=int(arms.in_flight[row]),
+            tickets=int(arms.tickets[row]),
+            pairs=int(arms.pairs[row]),
+            usd=usd(int(arms.spent[row])),
+            tokens=int(arms.spent_tokens[row]),
+            share=int(spent[row]) / total,
+            posterior=held.policy.posterior(row),
+            gain=float(arms.gain[row]),
+        )
+        for cluster_id, row in order
+    ]
