@@ -98,8 +98,8 @@ class GroundText:
         sentence_start, sentence_end = self._sentences[number]
         first = sentence_start if end - sentence_start <= _LONGEST_QUOTE else start
         last = min(max(sentence_end, end), first + _LONGEST_QUOTE)
-        if last < len(self.text) and not self.text[last].isspace() and last > end:
-            last = max(end, self.text.rfind(" ", first, last))
+        if end < last < sentence_end and (space := self.text.rfind(" ", end, last)) > 0:
+            last = space
         trimmed = trim(self.text, first, last)
         assert trimmed is not None, "a sentence has something in it"
         return Home(start, min(end, trimmed[1]), *trimmed)

@@ -61,7 +61,8 @@ def _question(sentence: str) -> str | None:
     """Return what a sentence answers; None where it defines nothing."""
     if found := _CJK_IS.match(sentence):
         return f"什么是{found['subject']}？"
-    found = _IS.match(sentence) or _DOES.match(sentence)
+    readings = [found for verbs in (_IS, _DOES) if (found := verbs.match(sentence))]
+    found = min(readings, key=lambda reading: reading.end("subject"), default=None)  # the first verb counts
     if found is None or _POINTING.match(found["subject"]):
         return None
     subject = re.sub(r"^(The|A|An)\b", lambda article: article[0].lower(), " ".join(found["subject"].split()))

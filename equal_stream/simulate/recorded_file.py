@@ -46,7 +46,7 @@ def read_lines(path: Path) -> Iterator[tuple[bytes, RecordedDocument]]:
                     yield line, decode(line)
         if number == 0:
             raise RecordedFileError(f"{path} is empty; each line must be a document with its pairs")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordedFileError(
             f"{path}, line {number}: {error}; each line must be an object such as "
             '{"text": "...", "qa": [{"question": "...", "answer": "..."}]}'
