@@ -35,10 +35,10 @@ _EXPECTED = {  # by pydantic's error type; where one is missing, pydantic's own 
     "path_type": "a path",
     "list_type": "a list",
     "dict_type": "a mapping of names to values",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "{ge} or more",
-    "less_than": "less than {lt}",
-    "less_than_equal": "{le} or less",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
 }
 
 

@@ -74,7 +74,8 @@ TOPICS = (
     EXTRACTIONS,
     PAIRS,
 )
-CONSUMED = (CRAWL, EMBEDDED, ASSIGNED, REFERENCES)  # a consumer reads these, so each has a dead-letter topic
+# The roles read these, so each has a dead-letter topic.
+CONSUMED = (CRAWL, EMBEDDED, ASSIGNED, REFERENCES, CLUSTER_EVENTS, DOCUMENT_OUTCOMES)
 
 
 def dead_letter(topic: str) -> str:
