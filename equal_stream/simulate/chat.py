@@ -8,7 +8,9 @@ import msgspec
 _PASSAGE = re.compile(r"<passage>(.*?)</passage>", re.DOTALL)
 # A tag of the page's own, made harmless by the client with entities, a backslash or an invisible character.
 _HARMLESS = r"[\\\u200b-\u200d\u2060\ufeff]*"
+_AT_MOST = re.compile(r"\b(?:at most|up to|no more than|a maximum of)\s+([0-9]{1,9})\b", re.IGNORECASE)
 _ESCAPED_TAG = re.compile(rf"(?:&lt;|<){_HARMLESS}(/?){_HARMLESS}passage{_HARMLESS}(?:&gt;|>)")
+_INSTRUCTING = frozenset({"system", "developer"})
 
 
 class InvalidRequest(ValueError):
@@ -46,6 +48,13 @@ class ChatRequest(msgspec.Struct, frozen=True):
     def limit(self) -> int | None:
         """The most tokens the answer may have, or None where the request sets no limit."""
         return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
+
+    @property
+    def most_pairs(self) -> int | None:
+        """The number after the first "at most" of the instructions; None where they set no limit."""
+        instructions = " ".join(message.text for message in self.messages if message.role in _INSTRUCTING)
+        found = _AT_MOST.search(instructions)
+        return int(found[1]) if found else None
 
     @property
     def passage(self) -> str:

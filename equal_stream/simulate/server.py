@@ -134,7 +134,7 @@ class SimulatedModel:
             )
             return refused.response()
         passage = request.passage
-        completion = complete(request, passage, self._pairs(passage), draw)
+        completion = complete(request, passage, self._pairs(passage)[: request.most_pairs], draw)
         await asyncio.sleep(draw.latency)
         self.audit.add(
             AuditRecord(

@@ -32,6 +32,22 @@ def test_without_tags_the_last_user_message_is_the_passage():
 
 
 @pytest.mark.parametrize(
+    ("instructions", "expected"),
+    [
+        ("Write at most 3 pairs, up to 9 words each.", 3),
+        ("Write up to 12 pairs.", 12),
+        ("Write pairs.", None),
+    ],
+)
+def test_the_instructions_may_limit_the_number_of_pairs(instructions, expected):
+    messages = [
+        {"role": "system", "content": instructions},
+        {"role": "user", "content": "at most 1 of these"},
+    ]
+    assert read_request(json.dumps({"model": "m", "messages": messages}).encode()).most_pairs == expected
+
+
+@pytest.mark.parametrize(
     ("wrong", "says"),
     [
         (b"not json", "not a chat completion"),

@@ -63,6 +63,14 @@ def test_chunks_are_answered_from_recorded_pairs_with_verbatim_evidence(llm):
     assert len(answered) >= len(LIGHTHOUSES) - 1
 
 
+def test_no_more_pairs_are_given_than_the_instructions_ask_for(llm):
+    messages = [
+        {"role": "system", "content": "Write at most 2 pairs."},
+        {"role": "user", "content": LONG_TEXT},
+    ]
+    assert len(pairs(client(llm).chat.completions.create(model="any", messages=messages))) == 2
+
+
 def test_an_unknown_passage_gets_heuristic_pairs_by_default_and_none_when_told_so(llm):
     (pair,) = pairs(ask(llm, DEFINITION))
     assert pair == {"question": "What is the cache?", "answer": DEFINITION, "evidence": DEFINITION}
