@@ -53,4 +53,5 @@ def read_lines(path: Path) -> Iterator[tuple[bytes, RecordedDocument]]:
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise RecordedFileError(f"{path} cannot be read after line {number}: {reason}") from error
+        where = f" after line {number}" if number else ""
+        raise RecordedFileError(f"{path} cannot be read{where}: {reason}") from error
