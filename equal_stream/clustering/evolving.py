@@ -10,24 +10,16 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from river import base
 
 from equal_stream.clustering import snapshot
 from equal_stream.clustering.base import Ids, InvalidVectors, LineageEvent, UnknownCluster, Vectors
-from equal_stream.clustering.lineage import Lineage
-from equal_stream.clustering.sample import RecentSample
+from equal_stream.clustering.maintenance import maintain, next_maintenance
+from equal_stream.clustering.online import learn, nearest
 from equal_stream.clustering.structure import Structure
-from equal_stream.clustering.table import ClusterTable
 from equal_stream.clustering.vectors import FeatureOrder, unit_rows
 
 BLOCK = 1024  # documents in one matrix product: its cosines stay in the cache at 256 clusters
-SHORTEST_WAIT, LONGEST_WAIT = 64, 1024  # documents between maintenances; an eighth of those seen in between
-STRANGERS = 512  # documents kept that fit no cluster
-STRANGER_NEWS = 32  # new strangers before births are looked for again
-STRANGE = 3.0  # standard deviations below its cluster's mean cosine that make a document a stranger
-LEAST_SPREAD = np.float32(0.005)  # near copies differ by rounding, which makes none of them strange
-SETTLED = 32  # documents a cluster must have before it can call one strange
 
 
 class EvolvingSphericalKMeans(base.Clusterer):
@@ -104,8 +96,6 @@ class EvolvingSphericalKMeans(base.Clusterer):
         self.seed = seed
         self._structure: Structure | None = None
         self._features: FeatureOrder | None = None
-        self._maintained = 0
-        self._news = 0
 
     # -- river's interface, one document at a time ---------------------------------------------------
 
@@ -133,7 +123,7 @@ class EvolvingSphericalKMeans(base.Clusterer):
         if self._structure is None:
             return np.full(len(vectors), self.first_id, dtype=np.int64)
         self._check_dimension(vectors)
-        slots, _ = self._nearest(vectors, self._structure.table)
+        slots, _ = nearest(vectors, self._structure.table)
         return self._structure.table.ids[slots]
 
     def assign_many(self, vectors: Vectors) -> tuple[Ids, Vectors]:
@@ -162,7 +152,7 @@ class EvolvingSphericalKMeans(base.Clusterer):
         structure = self._started(vectors)
         start = 0
         while start < len(vectors):
-            until_due = max(self._next_maintenance(structure) - structure.at, 1)
+            until_due = max(next_maintenance(structure) - structure.at, 1)
             stop = min(start + min(until_due, BLOCK), len(vectors))
             ids[start:stop], similarities[start:stop] = self._assign(vectors[start:stop], structure)
             start = stop
@@ -215,9 +205,7 @@ class EvolvingSphericalKMeans(base.Clusterer):
 
         About 4 d (sample_size + 512 + 2 k) bytes: 14 MB at the defaults, d = 384 and k = 256.
         """
-        return snapshot.pack(
-            self._get_params(), self._structure, self._features, self._maintained, self._news
-        )
+        return snapshot.pack(self._get_params(), self._structure, self._features)
 
     @classmethod
     def from_state(cls, state: bytes) -> "EvolvingSphericalKMeans":
@@ -225,102 +213,36 @@ class EvolvingSphericalKMeans(base.Clusterer):
         saved = snapshot.unpack(state)
         model = cls(**saved.parameters)
         model._structure, model._features = saved.structure, saved.features
-        model._maintained, model._news = saved.maintained, saved.news
         return model
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
         yield {"seed": 1}
 
-    # -- the steps -------------------------------------------------------------------------------------
-
-    def _started(self, vectors: Vectors) -> Structure:
+    def _started(self, rows: Vectors) -> Structure:
         if self._structure is None:
-            dimension = vectors.shape[1]
-            self._structure = Structure(
-                table=ClusterTable.empty(self.max_clusters, dimension),
-                sample=RecentSample(self.sample_size, dimension),
-                strangers=RecentSample(STRANGERS, dimension),
-                lineage=Lineage(self.first_id),
+            self._structure = Structure.begin(
+                rows[0],
+                capacity=self.max_clusters,
+                sample_size=self.sample_size,
+                first_id=self.first_id,
                 max_share=self.max_share,
                 seed=self.seed,
             )
-            self._structure.first(vectors[0])
-        self._check_dimension(vectors)
+        self._check_dimension(rows)
         return self._structure
 
-    def _check_dimension(self, vectors: Vectors) -> None:
-        if self._structure is not None and vectors.shape[1] != self._structure.table.centroid.shape[1]:
-            expected = self._structure.table.centroid.shape[1]
+    def _check_dimension(self, rows: Vectors) -> None:
+        if self._structure is not None and rows.shape[1] != self._structure.dimension:
+            expected = self._structure.dimension
             raise InvalidVectors(
-                f"this clusterer learned vectors of {expected} coordinates, not {vectors.shape[1]}"
+                f"this clusterer learned vectors of {expected} coordinates, not {rows.shape[1]}"
             )
 
-    def _next_maintenance(self, structure: Structure) -> int:
-        return self._maintained + min(max(structure.at // 8, SHORTEST_WAIT), LONGEST_WAIT)
-
-    def _assign(self, vectors: Vectors, structure: Structure) -> tuple[Ids, Vectors]:
+    def _assign(self, rows: Vectors, structure: Structure) -> tuple[Ids, Vectors]:
         """Assign and learn one block, float32 unit rows (n, d), and maintain the structure if it is due."""
-        table = structure.table
-        slots, cosines = self._nearest(vectors, table)
-        structure.at += len(vectors)
-        self._learn(vectors, slots, cosines, structure)
-        if structure.at >= self._next_maintenance(structure):
-            table.weight[: table.k] *= np.float32(0.5 ** ((structure.at - self._maintained) / self.halflife))
-            self._maintained = structure.at
-            newcomers = self._news >= STRANGER_NEWS
-            self._news = 0 if newcomers else self._news
-            if structure.maintain(newcomers):
-                slots, cosines = self._nearest(vectors, table)
-        return table.ids[slots], cosines
-
-    @staticmethod
-    def _nearest(vectors: Vectors, table: ClusterTable) -> tuple[Ids, Vectors]:
-        cosines = vectors @ table.centroid[: table.k].T
-        slots = cosines.argmax(axis=1)
-        return slots, cosines[np.arange(len(vectors)), slots]
-
-    def _learn(self, vectors: Vectors, slots: Ids, cosines: Vectors, structure: Structure) -> None:
-        """Move the centroids towards their documents; set strangers aside."""
-        table = structure.table
-        spread = np.maximum(np.sqrt(table.variance), LEAST_SPREAD)
-        limit = np.where(table.count >= SETTLED, table.mean - STRANGE * spread, np.float32(-2))
-        strange = cosines < limit[slots]
-        blank = (cosines == 0) & ~vectors.any(axis=1)
-        kept = np.flatnonzero(~(strange | blank))
-        if strange.any():
-            strangers = vectors[strange & ~blank]
-            structure.strangers.add(strangers, np.zeros(len(strangers), dtype=np.int64))
-            self._news += len(strangers)
-        np.add.at(table.weight, slots, np.float32(1))
-        if len(kept) == 0:
-            return
-        order = kept[np.argsort(slots[kept], kind="stable")]
-        rows, sorted_slots, sorted_cosines = vectors[order], slots[order], cosines[order]
-        starts = np.flatnonzero(np.diff(sorted_slots, prepend=-1))
-        touched = sorted_slots[starts]
-        counts = np.diff(np.append(starts, len(order))).astype(np.float32)
-        self._move(table, touched, counts, np.add.reduceat(rows, starts, axis=0))
-        self._watch(table, touched, counts, sorted_cosines, starts)
-        structure.sample.add(rows, table.ids[sorted_slots])
-
-    def _move(self, table: ClusterTable, touched: Ids, counts: Vectors, sums: Vectors) -> None:
-        fade = np.float32(1 - 1 / self.window) ** counts
-        total = table.total[touched] * fade[:, None] + sums
-        length = np.sqrt(np.einsum("ij,ij->i", total, total))
-        table.total[touched] = total
-        table.centroid[touched] = total / np.maximum(length, np.float32(1e-12))[:, None]
-        table.count[touched] = table.count[touched] * fade + counts
-        table.learned[touched] += counts.astype(np.int64)
-
-    @staticmethod
-    def _watch(
-        table: ClusterTable, touched: Ids, counts: Vectors, cosines: Vectors, starts: NDArray[np.intp]
-    ) -> None:
-        """Follow the mean and variance of the cosines to each centroid."""
-        step = np.minimum(counts / np.maximum(table.count[touched], 1), 1)
-        mean = np.add.reduceat(cosines, starts) / counts
-        square = np.add.reduceat(np.square(cosines), starts) / counts
-        deviation = square - 2 * mean * table.mean[touched] + table.mean[touched] ** 2
-        table.variance[touched] += step * (np.maximum(deviation, 0) - table.variance[touched])
-        table.mean[touched] += step * (mean - table.mean[touched])
+        slots, cosines = nearest(rows, structure.table)
+        learn(rows, slots, cosines, structure, self.window)
+        if structure.at >= next_maintenance(structure) and maintain(structure, self.halflife):
+            slots, cosines = nearest(rows, structure.table)
+        return structure.table.ids[slots], cosines

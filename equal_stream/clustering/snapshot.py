@@ -14,6 +14,7 @@ from equal_stream.clustering.table import ClusterTable
 from equal_stream.clustering.vectors import FeatureOrder
 
 FORMAT = "equal-stream/evolving-clusters/1"
+COUNTERS = ("at", "maintained", "merged", "news", "news_wanted")
 
 
 class PackedArray(msgspec.Struct, array_like=True):
@@ -43,7 +44,7 @@ class PackedStructure(msgspec.Struct):
     lineage: LineageState
     max_share: float
     seed: int
-    at: int
+    counters: dict[str, int]
 
 
 class Saved(msgspec.Struct):
@@ -53,8 +54,6 @@ class Saved(msgspec.Struct):
     parameters: dict[str, Any]
     structure: PackedStructure | None
     features: list[Any] | None
-    maintained: int
-    news: int
 
 
 class Restored(msgspec.Struct):
@@ -63,25 +62,15 @@ class Restored(msgspec.Struct):
     parameters: dict[str, Any]
     structure: Structure | None
     features: FeatureOrder | None
-    maintained: int
-    news: int
 
 
-def pack(
-    parameters: dict[str, Any],
-    structure: Structure | None,
-    features: FeatureOrder | None,
-    maintained: int,
-    news: int,
-) -> bytes:
+def pack(parameters: dict[str, Any], structure: Structure | None, features: FeatureOrder | None) -> bytes:
     """Return an estimator's parameters and state as bytes."""
     saved = Saved(
         format=FORMAT,
         parameters=parameters,
         structure=None if structure is None else _pack_structure(structure),
         features=None if features is None else features.names,
-        maintained=maintained,
-        news=news,
     )
     return msgspec.msgpack.encode(saved)
 
@@ -100,8 +89,6 @@ def unpack(state: bytes) -> Restored:
         parameters=saved.parameters,
         structure=None if saved.structure is None else _unpack_structure(saved.structure),
         features=None if saved.features is None else FeatureOrder(saved.features),
-        maintained=saved.maintained,
-        news=saved.news,
     )
 
 
@@ -141,7 +128,7 @@ def _pack_structure(structure: Structure) -> PackedStructure:
         lineage=lineage.to_state(),
         max_share=structure.max_share,
         seed=structure.seed,
-        at=structure.at,
+        counters={name: getattr(structure, name) for name in COUNTERS},
     )
 
 
@@ -158,5 +145,5 @@ def _unpack_structure(packed: PackedStructure) -> Structure:
         lineage=Lineage.from_state(packed.lineage),
         max_share=packed.max_share,
         seed=packed.seed,
-        at=packed.at,
+        **packed.counters,
     )

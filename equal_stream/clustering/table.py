@@ -76,14 +76,13 @@ class ClusterTable:
         """Return the row of a live cluster."""
         return int(np.flatnonzero(self.ids[: self.k] == cluster_id)[0])
 
-    def add(self, cluster_id: int, patience: int) -> int:
+    def add(self, cluster_id: int) -> int:
         """Append an empty row for `cluster_id` and return its position."""
         slot = self.k
         self.k += 1
         for array in self.arrays().values():
             array[slot] = 0
         self.ids[slot] = cluster_id
-        self.patience[slot] = patience
         return slot
 
     def describe(self, slot: int, rows: Vectors, count: float, weight: float) -> None:

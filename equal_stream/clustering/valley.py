@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.clustering.base import Vectors
-from equal_stream.clustering.vectors import unit_mean
 
 SEEDS = 8  # proposals tried at once; more found no further topics
-ROUNDS = 6  # of two-means; assignments rarely move after four
+ROUNDS = 6  # of two-means and of the search for the main axis; with four, more topics stayed together
 GAUSSIAN_VALLEY = 0.31  # share of a halved Gaussian within a quarter of the gap around the midpoint
 DEEP_VALLEY = 0.18  # a share below this needs two modes about four standard deviations apart
 CONFIDENCE = 2.0  # standard errors by which the valley must lie below the Gaussian one
+TINY = np.float32(1e-30)  # keeps a length of zero from being divided by
 IDENTICAL = 1e-5  # variance of unit vectors below which they differ by rounding only
 FEWEST_JUDGES = 8  # below this even an empty valley is not significant
 
@@ -35,25 +35,33 @@ class Division:
     Attributes
     ----------
     left, right
-        Unit centroids of the groups, float32 of shape (d,).
+        Means of the groups, float32 of shape (d,).
     bimodal
         Whether held-out documents show a valley between the groups.
-    structure
-        Share of the held-out variance that lies between the groups, 0 to 1.
-    smaller
-        Share of the held-out documents in the smaller group, 0 to 0.5.
+    within, between
+        Mean cosine of two documents of the left group, and of the right one; and of one from each. All
+        across the two halves of the sample, so that chance does not count.
     """
 
     left: Vectors
     right: Vectors
     bimodal: bool
-    structure: float
-    smaller: float
+    within: tuple[float, float]
+    between: float
+
+    def likeness(self, background: float) -> float:
+        """Return the cosine between the groups beyond `background`, that of any two documents."""
+        spread = [max(cosine - background, 1e-3) for cosine in self.within]
+        return (self.between - background) / float(np.sqrt(spread[0] * spread[1]))
+
+    def right_of(self, rows: Vectors) -> NDArray[np.bool_]:
+        """Return which of `rows`, float32 (n, d), are nearer to `right` than to `left`, bool (n,)."""
+        line = self.right - self.left
+        nearer: NDArray[np.bool_] = rows @ line > line @ (self.right + self.left) / 2
+        return nearer
 
 
-def valley_depths(
-    projections: Vectors, right: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def valley_depths(projections: Vectors, right: NDArray[np.bool_]) -> tuple[Vectors, Vectors]:
     """Return the share of each side near the midpoint, and the share allowed for two modes.
 
     Parameters
@@ -66,19 +74,31 @@ def valley_depths(
     Returns
     -------
     near, allowed
-        Float64 of shape (2, s): for the left and the right side, the share of its documents within a
+        Float32 of shape (2, s): for the left and the right side, the share of its documents within a
         quarter of the gap from the midpoint, and the most that still counts as a valley (negative
         where the side has too few documents to tell).
     """
     sides = np.stack([~right, right]).astype(np.float32)
     counts = np.maximum(sides.sum(axis=1), 1)
     means = (sides * projections).sum(axis=1) / counts
-    middle, gap = means.mean(axis=0), means[1] - means[0]
-    inside = np.abs(projections - middle) < np.abs(gap) / 4
+    distance = np.abs(projections - (means[0] + means[1]) / 2)
+    inside = distance < np.abs(means[1] - means[0]) / 4
     near = (sides * inside).sum(axis=1) / counts
     spread = np.sqrt(GAUSSIAN_VALLEY * (1 - GAUSSIAN_VALLEY) / counts)
     allowed = np.minimum(DEEP_VALLEY, GAUSSIAN_VALLEY - CONFIDENCE * spread)
-    return near.astype(np.float64), np.where(counts >= FEWEST_JUDGES, allowed, -1.0).astype(np.float64)
+    return near, np.where(counts >= FEWEST_JUDGES, allowed, np.float32(-1))
+
+
+def shows_valley(left: Vectors, right: Vectors) -> bool:
+    """Return whether there is a valley between two clusters, given documents of both, float32 (m, d)."""
+    line = right.mean(axis=0) - left.mean(axis=0)
+    projections = np.concatenate([left @ line, right @ line])[:, None]
+    middle = (projections[: len(left)].mean() + projections[len(left) :].mean()) / 2
+    side = projections > middle
+    if not 0 < side.sum() < len(side):
+        return False
+    near, allowed = valley_depths(projections, side)
+    return bool(np.all(near <= allowed))
 
 
 def divide(rows: Vectors, rng: np.random.Generator) -> Division | None:
@@ -92,108 +112,84 @@ def divide(rows: Vectors, rng: np.random.Generator) -> Division | None:
     order = rng.permutation(len(rows))
     half = len(rows) // 2
     proposers, judges = rows[order[:half]], rows[order[half:]]
-    affinity = proposers @ proposers.T
-    groups = _two_means(affinity, _seed(affinity, rng))
-    sizes = groups.sum(axis=0)
-    groups = groups[:, (sizes >= 2) & (sizes <= half - 2)]
-    if groups.shape[1] == 0:
-        return None
-    lines, widths = _lines(proposers, groups, affinity)
+    groups, lines, middles = _two_means(proposers, _seed(proposers, rng))
     projections = judges @ lines
-    right = projections > _midpoints(projections)
-    taken = right.sum(axis=0)
-    valid = (taken > 0) & (taken < len(judges))
+    right = projections > middles
+    sizes, taken = groups.sum(axis=0), right.sum(axis=0)
+    valid = (sizes >= 2) & (sizes <= half - 2) & (taken > 0) & (taken < len(judges))
     if not valid.any():
         return None
-    groups, projections, right, widths = (
-        groups[:, valid],
-        projections[:, valid],
-        right[:, valid],
-        widths[valid],
-    )
     near, allowed = valley_depths(projections, right)
-    bimodal: NDArray[np.bool_] = np.all(near <= allowed, axis=0)
-    smaller = right.mean(axis=0)
-    smaller = np.minimum(smaller, 1 - smaller)
-    structure = _structure(judges, projections, right, widths)
-    best = int(np.lexsort((structure, bimodal))[-1])
-    side = right[:, best]
-    members = groups[:, best]
+    bimodal = (near <= allowed).all(axis=0) & valid
+    explained = np.where(valid, _explained(projections, right, lines), -1)
+    best = int(np.lexsort((explained, bimodal))[-1])
+    left = _mean(proposers, ~groups[:, best]), _mean(judges, ~right[:, best])
+    other = _mean(proposers, groups[:, best]), _mean(judges, right[:, best])
     return Division(
-        left=unit_mean(np.concatenate([proposers[~members], judges[~side]])),
-        right=unit_mean(np.concatenate([proposers[members], judges[side]])),
+        left=(left[0] + left[1]) * np.float32(0.5),
+        right=(other[0] + other[1]) * np.float32(0.5),
         bimodal=bool(bimodal[best]),
-        structure=float(structure[best]),
-        smaller=float(smaller[best]),
+        within=(float(left[0] @ left[1]), float(other[0] @ other[1])),
+        between=float(left[0] @ other[1] + left[1] @ other[0]) / 2,
     )
 
 
-def _seed(affinity: Vectors, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return first groups, bool (m, s): the main axis, then neighbourhoods of documents drawn at random."""
-    size = len(affinity)
-    centred = affinity - affinity.mean(axis=0)
-    centred -= centred.mean(axis=1, keepdims=True)
-    axis = rng.standard_normal(size).astype(np.float32)
+def _seed(rows: Vectors, rng: np.random.Generator) -> Vectors:
+    """Return first groups, 0 or 1 in float32 (m, s): along the main axis, around documents drawn."""
+    size = len(rows)
+    centred = rows - rows.sum(axis=0) / np.float32(size)
+    axis = centred[0]
     for _ in range(ROUNDS):
-        axis = centred @ axis
-        axis /= max(float(np.sqrt(axis @ axis)), 1e-30)
-    drawn = rng.choice(size, size=min(SEEDS - 1, size), replace=False)
-    neighbours = max(size // 8, 2)
-    nearness = affinity[:, drawn]
+        axis = (centred @ axis) @ centred
+        axis /= np.sqrt(axis @ axis) + TINY
+    nearness = rows @ rows[rng.permutation(size)[: SEEDS - 1]].T
+    neighbours = min(max(size // 64, 3), size)
     cut = np.partition(nearness, size - neighbours, axis=0)[size - neighbours]
-    return np.column_stack([axis > 0, nearness >= cut])
-
-
-def _two_means(affinity: Vectors, groups: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Refine groups, bool (m, s), by spherical two-means on the Gram matrix alone."""
-    total = affinity.sum(axis=1, keepdims=True)
-    for _ in range(ROUNDS):
-        chosen = groups.astype(np.float32)
-        toward = affinity @ chosen
-        away = total - toward
-        length = np.sqrt(np.maximum((chosen * toward).sum(axis=0), 1e-12))
-        other = np.sqrt(np.maximum(((1 - chosen) * away).sum(axis=0), 1e-12))
-        groups = toward / length > away / other
+    groups = np.empty((size, nearness.shape[1] + 1), dtype=np.float32)
+    groups[:, 0] = centred @ axis > 0
+    groups[:, 1:] = nearness >= cut
     return groups
 
 
-def _lines(
-    proposers: Vectors, groups: NDArray[np.bool_], affinity: Vectors
-) -> tuple[Vectors, NDArray[np.float64]]:
-    """Return the difference of the unit centroids, float32 (d, s), and its squared length, (s,)."""
-    chosen = groups.astype(np.float32)
-    rest = 1 - chosen
-    inside = np.sqrt(np.maximum((chosen * (affinity @ chosen)).sum(axis=0), 1e-12))
-    outside = np.sqrt(np.maximum((rest * (affinity @ rest)).sum(axis=0), 1e-12))
-    lines = proposers.T @ (chosen / inside - rest / outside)
-    return lines, np.einsum("ds,ds->s", lines, lines).astype(np.float64)
+def _two_means(rows: Vectors, groups: Vectors) -> tuple[NDArray[np.bool_], Vectors, Vectors]:
+    """Refine groups, 0 or 1 in float32 (m, s), by two-means.
+
+    Returns them as bool (m, s), the lines between the means of each and its rest, float32 (d, s), and
+    where on the line the midpoint lies, float32 (s,).
+    """
+    size = np.float32(len(rows))
+    total = rows.sum(axis=0)[:, None]
+    for _ in range(ROUNDS):
+        count = groups.sum(axis=0)
+        inside = rows.T @ groups
+        outside = (total - inside) / np.maximum(size - count, 1)
+        inside /= np.maximum(count, 1)
+        lines = inside - outside
+        middles = np.einsum("ds,ds->s", lines, inside + outside) / 2
+        members = rows @ lines > middles
+        groups = members.astype(np.float32)
+    return members, lines, middles
 
 
-def _midpoints(projections: Vectors) -> Vectors:
-    """Return where two-means on each line puts its boundary, float32 (s,), starting at equal cosine."""
-    middle = np.zeros(projections.shape[1], dtype=np.float32)
-    for _ in range(2):
-        right = projections > middle
-        count = right.sum(axis=0)
-        above = np.where(right, projections, 0).sum(axis=0)
-        below = projections.sum(axis=0) - above
-        middle = (above / np.maximum(count, 1) + below / np.maximum(len(projections) - count, 1)) / 2
-    return middle.astype(np.float32)
+def _explained(projections: Vectors, right: NDArray[np.bool_], lines: Vectors) -> NDArray[np.float64]:
+    """Return the variance of the judges that lies between the sides, (s,)."""
+    count = right.sum(axis=0)
+    rest = len(right) - count
+    above = (projections * right).sum(axis=0)
+    below = projections.sum(axis=0) - above
+    gap = above / np.maximum(count, 1) - below / np.maximum(rest, 1)
+    width = np.einsum("ds,ds->s", lines, lines) + TINY
+    between: NDArray[np.float64] = count * rest * np.square(gap) / (width * len(right) ** 2)
+    return between
 
 
-def _structure(
-    judges: Vectors, projections: Vectors, right: NDArray[np.bool_], widths: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    share = right.mean(axis=0)
-    above = np.where(right, projections, 0).sum(axis=0) / np.maximum(right.sum(axis=0), 1)
-    below = np.where(right, 0, projections).sum(axis=0) / np.maximum((~right).sum(axis=0), 1)
-    variance = max(_variance(judges), IDENTICAL)
-    between = share * (1 - share) * (above - below) ** 2 / np.maximum(widths, 1e-12)
-    structure: NDArray[np.float64] = np.minimum(between / variance, 1.0)
-    return structure
+def _mean(rows: Vectors, chosen: NDArray[np.bool_]) -> Vectors:
+    """Return the mean of the chosen rows, float32 (d,); at least one is."""
+    mean: Vectors = chosen.astype(np.float32) @ rows / np.float32(chosen.sum())
+    return mean
 
 
 def _variance(rows: Vectors) -> float:
     """Return the mean squared distance of unit vectors, float32 (m, d), from their mean."""
-    centre = rows.mean(axis=0)
-    return float(np.einsum("ij,ij->", rows, rows)) / len(rows) - float(centre @ centre)
+    centre = rows.sum(axis=0) / np.float32(len(rows))
+    return float(np.vdot(rows, rows)) / len(rows) - float(centre @ centre)

@@ -34,11 +34,6 @@ def unit_rows(vectors: Vectors) -> Vectors:
     return unit
 
 
-def unit_mean(rows: Vectors) -> Vectors:
-    """Return the direction of the sum of `rows`, shape (d,); zero if they cancel out."""
-    return direction(rows.sum(axis=0))
-
-
 def direction(vector: Vectors) -> Vectors:
     """Return `vector`, shape (d,), scaled to length 1, or zeros if it has no length."""
     length = np.sqrt(vector @ vector, dtype=np.float32)
