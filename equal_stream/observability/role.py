@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
+from equal_stream.errors import EqualStreamError
 from equal_stream.observability.health import Health
 from equal_stream.observability.logging import configure_logging
 from equal_stream.observability.server import RoleServer
@@ -32,6 +33,12 @@ def running(settings: Settings, role: str) -> Iterator[StopSignal]:
     _LOG.info("%s starts; metrics and probes at %s", role, server.url)
     try:
         yield stop
+    except EqualStreamError as error:
+        _LOG.error("%s ends: %s", role, error)
+        raise
+    except Exception:
+        _LOG.exception("%s ends: a fault of this program", role)
+        raise
     finally:
         server.close()
     _LOG.info("%s stopped in good order", role)
