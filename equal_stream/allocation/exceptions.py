@@ -7,10 +7,6 @@ class TicketNotOpen(EqualStreamError):
     """A ticket was to be ended that is not open: it was never reserved, or it has ended already."""
 
 
-class CapExceeded(EqualStreamError):
-    """A reservation would take reserved plus spent above a cap; nothing was reserved."""
-
-
 class StateMismatch(ConfigurationError):
     """A saved state was written by another version, or for vectors of another length."""
 

@@ -27,7 +27,8 @@ class LastHour:
 
     def add(self, amount: int, tokens: int, at: datetime) -> None:
         """Record a charge of nano-USD and tokens that fell due at `at`."""
-        bucket = self.buckets.setdefault(self._advance(at), [0, 0])
+        minute = self._advance(at)
+        bucket = self.buckets.setdefault(minute, [0, 0])
         bucket[0] += amount
         bucket[1] += tokens
 

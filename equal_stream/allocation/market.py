@@ -107,9 +107,11 @@ class Market:
         self.pending += weights @ self.expected(rows)
         np.add.at(self.promised, self.candidates.clusters[rows], gains)
 
-    def served_target(self, row: int) -> str:
-        """Return the target that a passage would serve most."""
+    def buy(self, row: int, gain: float, weight: float) -> str:
+        """Count a new ticket for a row as under way; return the target that it serves most."""
         targets = self.coverage.targets
         added = self.expected(np.array([row]))[0]
         gains = targets.importance * np.log1p(added / (1 + targets.covered + self.pending))
+        self.pending += weight * added
+        self.promised[self.candidates.clusters[row]] += gain
         return targets.names[int(np.argmax(targets.by_target(gains)))]

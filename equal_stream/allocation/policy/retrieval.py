@@ -14,7 +14,7 @@ from equal_stream.allocation.market import Market
 from equal_stream.allocation.policy.base import Choice, Policy
 from equal_stream.allocation.policy.shortlist import Pick, Shortlist
 
-_LISTS = 24  # drawn up in one pull at most: bounds the work when everything listed has lost its worth
+_REDRAWS = 3  # in one pull at most: bounds the work when everything listed has lost its worth
 
 
 class Retrieval(Policy):
@@ -33,30 +33,34 @@ class Retrieval(Policy):
     def _pull(self, market: Market) -> Generator[Choice]:
         factors = self.multipliers(market)
         shortlist = Shortlist(market, factors)
-        lists = 1
+        redraws = 0
         try:
-            while (pick := shortlist.best(factors)) is not None:
-                if shortlist.is_outdone(pick) and lists < _LISTS:
-                    shortlist.close()
-                    shortlist = Shortlist(market, factors)
-                    lists += 1
+            while True:
+                pick = shortlist.best(factors)
+                if pick is None:
+                    if shortlist.is_complete():
+                        return
+                    shortlist.redraw(factors)
+                elif shortlist.is_outdone(pick) and redraws < _REDRAWS:
+                    shortlist.redraw(factors)
+                    redraws += 1
                 elif pick.value < market.reserve_price:
                     return
                 else:
-                    choice = self._explore(market, pick, factors)
+                    choice = self._explore(market, shortlist, pick, factors)
                     yield choice
                     shortlist.bought(choice.row)
                     factors = self.multipliers(market)
         finally:
             shortlist.close()
 
-    def _explore(self, market: Market, pick: Pick, factors: NDArray[np.float32]) -> Choice:
-        row, gain, share = pick.row, pick.gain, 0.0
-        if self.exploration > 0:
-            rows = market.open_rows()
-            share = self.exploration / len(rows)
-            if market.rng.random() < self.exploration:
-                row = int(rows[market.rng.integers(len(rows))])
+    def _explore(
+        self, market: Market, shortlist: Shortlist, pick: Pick, factors: NDArray[np.float32]
+    ) -> Choice:
+        row, gain = pick.row, pick.gain
+        share = self.exploration / len(shortlist)
+        if self.exploration > 0 and market.rng.random() < self.exploration:
+            row = shortlist.sample()
         if row != pick.row:
             gain = float(market.gains(market.expected(np.array([row])))[0])
         propensity = share + (1 - self.exploration if row == pick.row else 0.0)

@@ -2,8 +2,8 @@
 
 Gains evaluated earlier are upper bounds of present gains (coverage is submodular), so the best few
 hundred by old gain are evaluated anew, and after each pick only those that could be the next best
-(Minoux 1978, "Accelerated greedy algorithms"). When even the best of them falls below what the rest
-could be worth, the list is drawn up again.
+(Minoux 1978, "Accelerated greedy algorithms"). When the best listed falls well below what the rest
+could be worth by their old gains, the list is drawn up again, a bounded number of times.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from equal_stream.allocation.market import Market
 
 _LENGTH = 256  # 256 × 300 references × 384 dimensions are evaluated in some 3 ms
 _BATCH = 16  # evaluated together after a pick: as cheap as one
-_SLACK = 0.999  # float32 sums differ by their order; below this the difference is real
+_SLACK = 0.9  # of what an old gain promises; most old gains are too high by more than that
 
 
 class Pick(NamedTuple):
@@ -34,55 +34,84 @@ class Shortlist:
     market
         Where they are bought.
     multipliers
-        (arms,) float32; what each cluster's predictions are to be multiplied by.
+        (arms,) float32; what each cluster's predictions are to be multiplied by. They may only fall
+        while the list is in use, or `draw` will not see what rose.
     """
 
     def __init__(self, market: Market, multipliers: NDArray[np.float32]) -> None:
         self._market = market
-        rows = market.open_rows()
         table = market.candidates
-        efforts = market.effort(rows)
-        values = table.gain[rows] * multipliers[table.clusters[rows]] / efforts
-        if len(rows) > _LENGTH:
-            order = np.argpartition(-values, _LENGTH)
-            self._ceiling = float(values[order[_LENGTH]])
-            chosen = order[:_LENGTH]
-        else:
-            self._ceiling = -1.0
-            chosen = np.arange(len(rows))
-        self.rows = rows[chosen]
-        self._efforts = efforts[chosen]
-        self._arms = table.clusters[self.rows]
-        self._added = market.expected(self.rows)
-        self._gains = market.gains(self._added)
-        self._fresh = np.ones(len(self.rows), bool)
-        self._open = np.ones(len(self.rows), bool)
+        self._all = market.open_rows()
+        self._all_efforts = market.effort(self._all)
+        factors = multipliers[table.clusters[self._all]]
+        self._all_values = table.gain[self._all] * factors / self._all_efforts
+        self._bought = 0
+        self._draw()
 
     def best(self, multipliers: NDArray[np.float32]) -> Pick | None:
         """Return the passage of the highest present value, or None when the list is empty."""
         while self._open.any():
             values = self._values(multipliers)
             top = int(np.argmax(values))
-            if not self._market.is_open(int(self.rows[top])):
+            if not self._market.is_open(int(self._rows[top])):
                 self._open[top] = False
             elif self._fresh[top]:
-                return Pick(int(self.rows[top]), float(self._gains[top]), float(values[top]))
+                return Pick(int(self._rows[top]), float(self._gains[top]), float(values[top]))
             else:
                 self._evaluate(values)
         return None
+
+    def sample(self) -> int:
+        """Return a row drawn uniformly from all that can be bought; there must be one."""
+        while True:
+            row = int(self._all[self._market.rng.integers(len(self._all))])
+            if self._market.is_open(row):
+                return row
+
+    def __len__(self) -> int:
+        """Rows that could be bought when the list was made, less those bought since."""
+        return len(self._all) - self._bought
 
     def is_outdone(self, pick: Pick) -> bool:
         """Tell whether a passage that is not listed may be worth more."""
         return pick.value < self._ceiling * _SLACK
 
+    def is_complete(self) -> bool:
+        """Tell whether no passage is left that is not listed."""
+        return self._ceiling == -np.inf
+
     def bought(self, row: int) -> None:
         """Take a passage off the list; what it will bring counts against all others."""
-        self._open &= self.rows != row
+        self._bought += 1
+        self._open &= self._rows != row
         self._fresh[:] = False
+
+    def redraw(self, multipliers: NDArray[np.float32]) -> None:
+        """Draw up the list anew, with the present values of those that were on it."""
+        self.close()
+        self._all_values[self._places] = self._values(multipliers)
+        self._draw()
 
     def close(self) -> None:
         """Write the present gains back into the table, for the next list."""
-        self._market.candidates.gain[self.rows] = self._gains
+        self._market.candidates.gain[self._rows] = self._gains
+
+    def _draw(self) -> None:
+        values = self._all_values
+        if len(values) > _LENGTH:
+            order = np.argpartition(-values, _LENGTH)
+            self._ceiling = float(values[order[_LENGTH]])
+            self._places = order[:_LENGTH]
+        else:
+            self._ceiling = -np.inf
+            self._places = np.arange(len(values))
+        self._rows = self._all[self._places]
+        self._efforts = self._all_efforts[self._places]
+        self._arms = self._market.candidates.clusters[self._rows]
+        self._added = self._market.expected(self._rows)
+        self._gains = self._market.gains(self._added)
+        self._fresh = np.ones(len(self._rows), bool)
+        self._open = self._market.candidates.waiting[self._rows]
 
     def _values(self, multipliers: NDArray[np.float32]) -> NDArray[np.float32]:
         values: NDArray[np.float32] = self._gains * multipliers[self._arms] / self._efforts
