@@ -38,6 +38,9 @@ class KafkaSettings(Group):
     sasl_plain_password: SecretStr | None = None
     sasl_kerberos_service_name: str = "kafka"
     sasl_kerberos_domain_name: str | None = None
+    sasl_oauth_token_provider: str | None = Field(
+        None, description="package.module:Class of an AbstractTokenProvider, for OAUTHBEARER."
+    )
     ssl_check_hostname: bool = True
     ssl_cafile: Path | None = None
     ssl_certfile: Path | None = None
@@ -112,6 +115,9 @@ class AllocationSettings(Group):
     )
     max_candidates: int = Field(1_000_000, gt=0)
     max_attempts: int = Field(2, gt=0, description="Tickets a passage may get when its calls fail.")
+    max_tickets_per_minute: int | None = Field(
+        None, gt=0, description="Spreads the budget over time; unset: as fast as the LLM's limits allow."
+    )
     snapshot_seconds: float = Field(5.0, gt=0)
     tick_seconds: float = Field(0.25, gt=0)
     seed: int = 0
@@ -150,6 +156,10 @@ class ExtractionSettings(Group):
     workers: int = Field(1, gt=0, description="Ray extraction workers; each runs many calls at once.")
     min_evidence_characters: int = Field(12, gt=0)
     max_answer_characters: int = Field(4_000, gt=0)
+    protected: list[Path] = Field(
+        default_factory=list,
+        description="JSONL(.gz) files of evaluation questions that no published pair may give away.",
+    )
 
 
 class ObservabilitySettings(Group):

@@ -1,0 +1,166 @@
+"""The allocator as a running thing: recover, take turns, keep snapshots, stop in good order."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from equal_stream import topics
+from equal_stream.allocation.core import AllocatorCore
+from equal_stream.allocation.status import AllocatorStatus
+from equal_stream.allocator.cycle import Cycle
+from equal_stream.allocator.intake import INPUTS, Intake
+from equal_stream.allocator.journal_lookup import JournalLookup
+from equal_stream.allocator.pace import Pace
+from equal_stream.allocator.reading import read_to_end
+from equal_stream.allocator.replay import OWN_OUTPUTS, replay
+from equal_stream.allocator.tally import Tally
+from equal_stream.allocator.workers import Workers
+from equal_stream.messages import now
+from equal_stream.roles import ALLOCATOR
+from equal_stream.snapshots import SnapshotStore
+from equal_stream.store.base import Store
+from equal_stream.transport.base import Transport
+
+SNAPSHOT_SHARE = 0.05  # at most this share of the time goes into snapshots
+_LOG = logging.getLogger(__name__)
+
+
+class AllocatorService:
+    """One allocator on one log: `recover`, then `serve`; after an error make a new one.
+
+    Parameters
+    ----------
+    core
+        A fresh core; recovery fills it.
+    snapshots
+        Where the core's state is kept.
+    pace
+        How fast tickets may be chosen.
+    snapshot_seconds
+        How much history a restart replays at most, roughly.
+    tick_seconds
+        How long a turn waits when nothing happens.
+    stop_seconds
+        How long `serve` waits for calls under way once it is told to stop.
+    """
+
+    def __init__(
+        self,
+        *,
+        core: AllocatorCore,
+        transport: Transport,
+        passages: Store,
+        workers: Workers,
+        snapshots: SnapshotStore,
+        pace: Pace,
+        snapshot_seconds: float,
+        tick_seconds: float,
+        stop_seconds: float = 20.0,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.core = core
+        self._transport = transport
+        self._passages = passages
+        self._workers = workers
+        self._snapshots = snapshots
+        self._pace = pace
+        self._snapshot_seconds = snapshot_seconds
+        self._tick_seconds = tick_seconds
+        self._stop_seconds = stop_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.recovered = threading.Event()
+
+    def serve(self, stop: threading.Event) -> None:
+        """Take turns until told to stop; calls under way then get a while to end. Call `recover` first."""
+        while not stop.is_set():
+            self.turn()
+        deadline = time.monotonic() + self._stop_seconds
+        while self._workers.in_flight() and time.monotonic() < deadline:
+            self.turn(choose=False)
+        self.snapshot()
+
+    def recover(self) -> None:
+        """Bring the core to where the log says it was.
+
+        1. Fence any earlier allocator: from here on the log's end does not move under us.
+        2. Load the newest snapshot, or begin with nothing.
+        3. Replay what was published after it: ledger, outcomes, pairs.
+        4. Read the inputs on from the snapshot (references from the beginning).
+        5. End the tickets that are still open, from the journal or in full.
+        """
+        # 1. Fence.
+        self._producer = self._transport.producer(ALLOCATOR.group)
+        self._consumer = self._transport.reader([topic.name for topic in INPUTS], ALLOCATOR.group)
+        # 2. Load.
+        snapshot = self._snapshots.newest()
+        inputs = [topic.name for topic in INPUTS]
+        start = self._transport.beginning_positions(inputs)
+        marks = {}
+        if snapshot is not None:
+            self.core.restore(snapshot.state)
+            start = {**start, **{at: offset for at, offset in snapshot.at().items() if at in start}}
+            marks = snapshot.marked()
+        self._journal = JournalLookup(
+            self._transport,
+            self._clock,
+            {at: offset for at, offset in marks.items() if at[0] == topics.JOURNAL.name},
+        )
+        self._journal.mark()
+        # 3. Replay.
+        since = {at: offset for at, offset in marks.items() if at[0] in OWN_OUTPUTS}
+        replayed = replay(read_to_end(self._transport, OWN_OUTPUTS, since), self.core, self._workers)
+        _LOG.info("recovered: snapshot %s, %d records replayed", "found" if snapshot else "absent", replayed)
+        # 4. Read on.
+        acknowledged = self._consumer.committed()
+        references = self._transport.beginning_positions([topics.REFERENCES.name])
+        self._consumer.seek({**start, **references})
+        self._cycle = Cycle(
+            core=self.core,
+            intake=Intake(self.core, self._workers, self._passages, acknowledged),
+            consumer=self._consumer,
+            producer=self._producer,
+            passages=self._passages,
+            workers=self._workers,
+            journal=self._journal,
+            pace=self._pace,
+            clock=self._clock,
+        )
+        # 5. End what is open.
+        self._cycle.settle_open(self.core.open_tickets())
+        self._snapshot_at = time.monotonic() + self._snapshot_seconds
+        self.recovered.set()
+
+    def turn(self, *, choose: bool = True) -> bool:
+        """Take one turn, and a snapshot when one is due."""
+        with self._lock:
+            moved = self._cycle.turn(self._tick_seconds, choose=choose)
+            if time.monotonic() >= self._snapshot_at:
+                self.snapshot()
+        return moved
+
+    def snapshot(self) -> None:
+        """Write the core's state with the positions it stands at."""
+        began = time.monotonic()
+        own = self._transport.end_positions(OWN_OUTPUTS)
+        floor = self._journal.floor(self.core.oldest_open())
+        self._snapshots.save(self.core.to_state(), self._consumer.positions(), {**own, **floor})
+        self._journal.mark()
+        took = time.monotonic() - began
+        self._snapshot_at = time.monotonic() + max(self._snapshot_seconds, took / SNAPSHOT_SHARE)
+
+    def look(self) -> tuple[AllocatorStatus, Tally, dict[str, int]]:
+        """Return status, counts since start, and the records not yet taken in by topic."""
+        lag: dict[str, int] = {}
+        with self._lock:
+            for (topic, _), records in self._consumer.lag().items():
+                lag[topic] = lag.get(topic, 0) + records
+            return self.core.status(self._clock()), self._cycle.tally, lag
+
+    def close(self) -> None:
+        """Free the log and the workers."""
+        self._workers.close()
+        self._consumer.close()
+        self._producer.close()

@@ -1,0 +1,52 @@
+"""What an allocator has published since it started, counted after each commit."""
+
+from collections import Counter
+
+import msgspec
+
+from equal_stream.allocation.base import Settlement
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """Counts since start, by what the metrics split them by."""
+
+    tickets: dict[str, int] = {}  # by outcome status
+    pairs: dict[str, int] = {}  # published, by target
+    gain: dict[str, float] = {}  # by target
+    rejected: dict[str, int] = {}  # pairs refused, by reason
+    withdrawn: int = 0
+    dead: int = 0
+    errors: dict[str, int] = {}  # tickets that brought nothing, by error
+
+    def count(self, settlements: list[Settlement], withdrawn: int, dead: int) -> None:
+        """Add one committed turn."""
+        self.withdrawn += withdrawn
+        self.dead += dead
+        for settled in settlements:
+            outcome = settled.outcome
+            _add(self.tickets, outcome.status, 1)
+            for reason, count in outcome.rejected.items():
+                _add(self.rejected, reason, count)
+            for pair in settled.pairs:
+                _add(self.pairs, pair.target, 1)
+                self.gain[pair.target] = self.gain.get(pair.target, 0.0) + pair.gain
+            if outcome.error:
+                _add(self.errors, outcome.error[:200], 1)
+
+    def since(self, earlier: "Tally") -> "Tally":
+        """Return what was added after `earlier`; everything, when this tally began anew meanwhile."""
+        if sum(self.tickets.values()) < sum(earlier.tickets.values()):
+            earlier = Tally()
+        return Tally(
+            tickets=dict(Counter(self.tickets) - Counter(earlier.tickets)),
+            pairs=dict(Counter(self.pairs) - Counter(earlier.pairs)),
+            gain={name: value - earlier.gain.get(name, 0.0) for name, value in self.gain.items()},
+            rejected=dict(Counter(self.rejected) - Counter(earlier.rejected)),
+            withdrawn=max(0, self.withdrawn - earlier.withdrawn),
+            dead=max(0, self.dead - earlier.dead),
+            errors=dict(Counter(self.errors) - Counter(earlier.errors)),
+        )
+
+
+def _add(counts: dict[str, int], key: str, amount: int) -> None:
+    counts[key] = counts.get(key, 0) + amount
