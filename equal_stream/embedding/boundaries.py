@@ -1,0 +1,77 @@
+"""Where a text may be cut, and how well: between paragraphs, lines, sentences, clauses, words.
+
+Sentence marks cover Latin, Greek, Cyrillic, Chinese, Japanese, Arabic, Urdu, Devanagari, Armenian,
+Ethiopic, Burmese and Khmer script; full-width marks need no space behind them.
+"""
+
+import re
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CLOSERS = "\"'”’»」』）)\\]】》"
+_PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
+_LINE = re.compile(r"[\n\r\u2028\u2029]\s*")
+_SENTENCE = re.compile(rf"[.!?…؟۔।॥։።;\u037e][{_CLOSERS}]*\s+|[。！？｡][{_CLOSERS}]*\s*|[။។]\s*")
+_CLAUSE = re.compile(r"[,:،、，；：–—][^\S\n]*|\|[^\S\n]*")
+_WORD = re.compile(r"\s+")
+
+
+class Boundary(IntEnum):
+    """How much meaning a cut leaves whole; the higher the better."""
+
+    INSIDE_WORD = 0
+    WORD = 1
+    CLAUSE = 2
+    SENTENCE = 3
+    LINE = 4
+    PARAGRAPH = 5
+
+
+_MARKS = (
+    (Boundary.CLAUSE, _CLAUSE),
+    (Boundary.SENTENCE, _SENTENCE),
+    (Boundary.LINE, _LINE),
+    (Boundary.PARAGRAPH, _PARAGRAPH),
+)
+
+
+def sentence_cuts(text: str) -> dict[int, Boundary]:
+    """Return the places at which sentences, lines and paragraphs end, with the end of the text."""
+    return _cuts(text, _MARKS[1:])
+
+
+def clause_cuts(text: str) -> dict[int, Boundary]:
+    """Return the places at which clauses and words end, with the end of the text."""
+    return _cuts(text, ((Boundary.WORD, _WORD), *_MARKS[:1]))
+
+
+def _cuts(text: str, marks: tuple[tuple[Boundary, re.Pattern[str]], ...]) -> dict[int, Boundary]:
+    cuts: dict[int, Boundary] = {}
+    for boundary, pattern in marks:
+        for match in pattern.finditer(text):
+            cuts[match.end()] = boundary
+    cuts.pop(0, None)
+    cuts[len(text)] = Boundary.PARAGRAPH
+    return cuts
+
+
+def token_positions(spans: NDArray[np.int64], longest_word: int) -> NDArray[np.int64]:
+    """Return where each token begins, counting a word too long for the tokenizer as several.
+
+    Parameters
+    ----------
+    spans
+        Character spans of the tokens, (n, 2).
+    longest_word
+        Characters beyond which a token stands for text that is broken up before it is encoded; such a
+        token counts once for every two characters, which is more than it will make.
+    """
+    lengths = spans[:, 1] - spans[:, 0]
+    overlong = lengths > longest_word
+    if not overlong.any():
+        return spans[:, 0]
+    parts = [spans[~overlong, 0]]
+    parts += [np.arange(first, last, 2, dtype=np.int64) for first, last in spans[overlong]]
+    return np.sort(np.concatenate(parts))
