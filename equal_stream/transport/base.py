@@ -89,7 +89,11 @@ class Consumer(Protocol):
         ...
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Commit outside a transaction. Raises `PositionsLost` when a partition has moved on."""
+        """Commit outside a transaction.
+
+        Raises `PositionsLost` when a partition has moved on; the consumer has then gone back to what is
+        committed, for all partitions that it still has.
+        """
         ...
 
     def lag(self) -> dict[TopicPartition, int]:
@@ -129,8 +133,9 @@ class Producer(Protocol):
 
         Needs a producer made with a `transactional_id`. Raises `Fenced` when a newer producer with the
         same id exists (the process must stop), `PositionsLost` when positions belong to partitions that
-        were taken away meanwhile (drop the work, poll on), `TransactionTimedOut` when the outcome is
-        not known in time (the process must stop and recover).
+        were taken away meanwhile (drop the work, poll on: the consumer has gone back to what is
+        committed), `TransactionTimedOut` when the outcome is not known in time (the process must stop
+        and recover). After any other error nothing was committed: seek back to where the batch began.
         """
         ...
 

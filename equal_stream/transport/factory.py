@@ -1,9 +1,11 @@
 """Opens the log that the settings name."""
 
-from equal_stream.errors import ConfigurationError
 from equal_stream.settings import Settings
 from equal_stream.transport.base import Transport
 from equal_stream.transport.embedded import EmbeddedTransport
+from equal_stream.transport.kafka import KafkaTransport
+
+_EMBEDDED_SESSION_SECONDS = 10.0  # on one machine a silent member is dead, not far away
 
 
 def open_transport(settings: Settings) -> Transport:
@@ -14,14 +16,13 @@ def open_transport(settings: Settings) -> Transport:
     ConfigurationError
         When Kafka is asked for and no broker is named.
     TransportUnavailable
-        When the file or the broker cannot be reached.
+        When the file cannot be used; a broker that cannot be reached is told at the first use.
     """
-    prefix = settings.topics.prefix
-    if settings.transport == "embedded":
-        return EmbeddedTransport(
-            settings.data_dir, prefix, max_poll_interval=settings.kafka.max_poll_interval_ms / 1000
-        )
-    raise ConfigurationError(
-        "the transport is kafka but no broker is named: set EQUAL_STREAM_KAFKA__BOOTSTRAP_SERVERS "
-        "to host:port, or EQUAL_STREAM_TRANSPORT to embedded"
+    if settings.transport == "kafka":
+        return KafkaTransport(settings)
+    return EmbeddedTransport(
+        settings.data_dir,
+        settings.topics.prefix,
+        session_timeout=min(_EMBEDDED_SESSION_SECONDS, settings.kafka.session_timeout_ms / 1000),
+        max_poll_interval=settings.kafka.max_poll_interval_ms / 1000,
     )

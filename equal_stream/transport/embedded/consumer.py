@@ -21,6 +21,7 @@ _POLL_BYTES = 64 << 20  # a poll holds no more than this, however large the reco
 class Claim:
     """Positions that a consumer asks to commit, with the member that must still own the partitions."""
 
+    consumer: "EmbeddedConsumer"
     group: str
     membership: Membership | None
     positions: Mapping[int, int]
@@ -112,8 +113,16 @@ class EmbeddedConsumer:
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """Commit outside a transaction; raises `PositionsLost`."""
         claim = self.claim(positions)
-        with self._database.writing() as connection:
-            claim.apply(connection)
+        try:
+            with self._database.writing() as connection:
+                claim.apply(connection)
+        except PositionsLost:
+            self.rewind()
+            raise
+
+    def rewind(self) -> None:
+        """Go back to what is committed, so that dropped work is read again."""
+        self._start(set(self._positions))
 
     def claim(self, positions: Mapping[TopicPartition, int]) -> Claim:
         """Return these positions as something a transaction can commit; raises `PositionsLost`."""
@@ -122,11 +131,14 @@ class EmbeddedConsumer:
         if self._membership:
             for at, offset in positions.items():
                 if offset > self._positions.get(at, -1):
+                    self.rewind()
                     raise PositionsLost(
                         f"partition {at[1]} of {at[0]} was taken from group {self._group} while its records "
                         "were in work: they are read again"
                     )
-        return Claim(self._group, self._membership, {self._ids[at]: each for at, each in positions.items()})
+        return Claim(
+            self, self._group, self._membership, {self._ids[at]: each for at, each in positions.items()}
+        )
 
     def lag(self) -> dict[TopicPartition, int]:
         """Return how many records lie between the position and the end, for each assigned partition."""

@@ -10,8 +10,8 @@ import msgspec
 from equal_stream.transport.base import Headers, OutgoingRecord, Record, TopicPartition
 from equal_stream.transport.embedded.catalog import LogTopic, first_row, offset_of
 from equal_stream.transport.exceptions import RecordTooLarge
+from equal_stream.transport.sizes import record_bytes
 
-_OVERHEAD_BYTES = 88  # what Kafka adds to a record that is alone in its batch, so both refuse alike
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Headers).decode
 
@@ -30,7 +30,7 @@ class Addressed:
 def address(record: OutgoingRecord, topic: LogTopic) -> Addressed:
     """Choose the partition of a record; raises `RecordTooLarge`."""
     headers = _pack(record.headers)
-    size = len(record.key or b"") + len(record.value or b"") + len(headers) + _OVERHEAD_BYTES
+    size = record_bytes(record)
     if size > topic.max_message_bytes:
         raise RecordTooLarge(
             f"a record of {size:,} bytes is larger than topic {topic.name} takes "

@@ -12,7 +12,7 @@ from equal_stream.transport.embedded import housekeeping, log
 from equal_stream.transport.embedded.catalog import Catalog, LogTopic
 from equal_stream.transport.embedded.consumer import Claim, EmbeddedConsumer
 from equal_stream.transport.embedded.database import Database
-from equal_stream.transport.exceptions import Fenced, TransportError, TransportUnavailable
+from equal_stream.transport.exceptions import Fenced, PositionsLost, TransportError, TransportUnavailable
 
 _LOG = logging.getLogger(__name__)
 _BULK_RECORDS = 1_000
@@ -111,6 +111,10 @@ class EmbeddedProducer:
             yield transaction
             transaction.open = False
             self._commit(transaction)
+        except PositionsLost:
+            for claim in transaction.claims:
+                claim.consumer.rewind()
+            raise
         finally:
             transaction.open = False
             self._transaction = None

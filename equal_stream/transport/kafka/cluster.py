@@ -1,0 +1,167 @@
+"""What the cluster knows: topics, their partitions and limits, positions of logs and groups."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import kafka.errors as k
+from kafka import IsolationLevel, KafkaAdminClient, OffsetSpec
+from kafka import TopicPartition as KafkaPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from equal_stream.settings import Settings
+from equal_stream.transport.base import Positions, TopicSpec
+from equal_stream.transport.exceptions import UnknownTopic
+from equal_stream.transport.kafka.connection import MAX_RECORD_BYTES, connection_options
+from equal_stream.transport.kafka.errors import translate, translated
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTopic:
+    """A topic as it exists. `full_name` has the prefix."""
+
+    full_name: str
+    partitions: int
+    max_message_bytes: int
+
+
+class Cluster:
+    """Looks things up and creates topics. Thread-safe; connects when first asked.
+
+    Names of topics and groups are without the prefix here, as everywhere but on the wire.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.bootstrap = settings.kafka.bootstrap_servers
+        self.prefix = settings.topics.prefix
+        self._replication_factor = settings.topics.replication_factor
+        self._options = connection_options(settings.kafka)
+        self._lock = threading.RLock()
+        self._client: Any = None
+        self._topics: dict[str, ClusterTopic] = {}
+
+    def topic(self, name: str) -> ClusterTopic:
+        """Return a topic, asked for once; raises `UnknownTopic`."""
+        found = self._topics.get(name)
+        if found is None:
+            with self._lock:
+                found = self._topics[name] = self._describe(name)
+        return found
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Ask again for these topics when they are next needed: partitions may have been added."""
+        with self._lock:
+            for name in names:
+                self._topics.pop(name, None)
+
+    def partitions(self, names: Sequence[str]) -> list[KafkaPartition]:
+        """Return every partition of the topics under its full name."""
+        return [
+            KafkaPartition(topic.full_name, partition)
+            for topic in map(self.topic, names)
+            for partition in range(topic.partitions)
+        ]
+
+    def short(self, partition: KafkaPartition) -> tuple[str, int]:
+        """Return (topic without prefix, partition)."""
+        return partition.topic[len(self.prefix) :], partition.partition
+
+    def create(self, specs: Iterable[TopicSpec]) -> list[str]:
+        """Create the topics that are missing, wait until they can be used, and return their names."""
+        with self._lock, translated(self.bootstrap):
+            existing = self.list()
+            missing = {self.prefix + spec.name: spec for spec in specs if spec.name not in existing}
+            if not missing:
+                return []
+            wanted = {full_name: self._creation(spec) for full_name, spec in missing.items()}
+            answer = self._admin().create_topics(wanted, raise_errors=False)
+            created = []
+            for topic in answer["topics"]:
+                error = k.for_code(topic["error_code"])
+                if error is k.NoError:
+                    created.append(missing[topic["name"]].name)
+                elif error is not k.TopicAlreadyExistsError:  # another process may be as quick
+                    raise error(f"{topic['name']}: {topic.get('error_message') or error.description}")
+            self._admin().wait_for_topics(list(missing))
+            return created
+
+    def list(self) -> dict[str, int]:
+        """Return the partition count of each topic under the prefix."""
+        with self._lock, translated(self.bootstrap):
+            return {
+                topic["name"][len(self.prefix) :]: len(topic["partitions"])
+                for topic in self._admin().describe_topics()
+                if topic["name"].startswith(self.prefix) and not topic["is_internal"]
+            }
+
+    def beginnings(self, names: Sequence[str]) -> Positions:
+        """Return the offset of the first record still kept, for every partition."""
+        return self._offsets(names, OffsetSpec.EARLIEST)
+
+    def ends(self, names: Sequence[str]) -> Positions:
+        """Return the offset after the last record that no open transaction holds back."""
+        return self._offsets(names, OffsetSpec.LATEST)
+
+    def committed(self, group: str, names: Sequence[str]) -> Positions:
+        """Return what a group has committed, for the partitions that have anything."""
+        partitions = self.partitions(names)
+        full_name = self.prefix + group
+        with self._lock, translated(self.bootstrap):
+            found = self._admin().list_group_offsets({full_name: partitions})[full_name]
+        return {self.short(at): each.offset for at, each in found.items() if each.offset >= 0}
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    def _admin(self) -> Any:
+        if self._client is None:
+            self._client = KafkaAdminClient(**_known(self._options))
+        return self._client
+
+    def _describe(self, name: str) -> ClusterTopic:
+        full_name = self.prefix + name
+        with translated(self.bootstrap):
+            (found,) = self._admin().describe_topics([full_name])
+            if found["error_code"] == k.UnknownTopicOrPartitionError.errno:
+                raise UnknownTopic(
+                    f"topic {full_name} does not exist in Kafka at {self.bootstrap}: "
+                    "run equal-stream topics create"
+                )
+            if found["error_code"]:
+                raise translate(k.for_code(found["error_code"])(full_name), self.bootstrap)
+            return ClusterTopic(full_name, len(found["partitions"]), self._limit(full_name))
+
+    def _limit(self, full_name: str) -> int:
+        """Return the topic's `max.message.bytes`; what the producer takes where it may not be asked for."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, full_name)
+        configs = self._admin().describe_configs([resource], config_filter="all")
+        limit = configs.get("topic", {}).get(full_name, {}).get("max.message.bytes")
+        return min(int(limit["value"]), MAX_RECORD_BYTES) if limit else MAX_RECORD_BYTES
+
+    def _creation(self, spec: TopicSpec) -> dict[str, object]:
+        configs = {"cleanup.policy": spec.cleanup, "max.message.bytes": str(spec.max_message_bytes)}
+        if "delete" in spec.cleanup.split(","):
+            configs["retention.ms"] = str(spec.retention_ms)
+        return {
+            "num_partitions": spec.partitions,
+            "replication_factor": self._replication_factor,
+            "configs": configs,
+        }
+
+    def _offsets(self, names: Sequence[str], spec: OffsetSpec) -> Positions:
+        partitions = self.partitions(names)
+        with self._lock, translated(self.bootstrap):
+            found = self._admin().list_partition_offsets(
+                dict.fromkeys(partitions, spec), isolation_level=IsolationLevel.READ_COMMITTED
+            )
+        return {self.short(at): found[at].offset for at in partitions}
+
+
+def _known(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that the admin client has too; its metrics are off by default."""
+    return {name: value for name, value in options.items() if name in KafkaAdminClient.DEFAULT_CONFIG}

@@ -1,0 +1,98 @@
+"""The client's errors as ours: by type, never by message."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import kafka.errors as k
+
+from equal_stream.errors import ConfigurationError, EqualStreamError
+from equal_stream.transport.exceptions import (
+    Fenced,
+    PositionsLost,
+    RecordTooLarge,
+    TransportError,
+    TransportUnavailable,
+    UnknownTopic,
+)
+
+_MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[str, str], EqualStreamError]], ...] = (
+    (
+        (k.ProducerFencedError, k.InvalidProducerEpochError, k.TransactionCoordinatorFencedError),
+        lambda at, _: Fenced(
+            f"Kafka at {at} has given the transactional id to a newer instance: this one must stop"
+        ),
+    ),
+    (
+        (
+            k.CommitFailedError,
+            k.RebalanceInProgressError,
+            k.IllegalGenerationError,
+            k.UnknownMemberIdError,
+            k.FencedInstanceIdError,
+        ),
+        lambda at, _: PositionsLost(
+            f"Kafka at {at} gave partitions to others while their records were in work: they are read again"
+        ),
+    ),
+    (
+        (k.MessageSizeTooLargeError, k.RecordListTooLargeError),
+        lambda at, told: RecordTooLarge(f"Kafka at {at} does not take a record of this size ({told})"),
+    ),
+    (
+        (k.UnknownTopicOrPartitionError, k.InvalidTopicError),
+        lambda at, told: UnknownTopic(
+            f"Kafka at {at} has no such topic ({told}): run equal-stream topics create"
+        ),
+    ),
+    (
+        (
+            k.AuthorizationError,
+            k.SaslAuthenticationFailedError,
+            k.UnsupportedSaslMechanismError,
+            k.IllegalSaslStateError,
+            k.SecurityDisabledError,
+        ),
+        lambda at, told: TransportUnavailable(
+            f"Kafka at {at} refuses this client ({told}): "
+            "check kafka.security_protocol, kafka.sasl_* and the ACLs"
+        ),
+    ),
+    (
+        (k.KafkaConfigurationError,),
+        lambda _, told: ConfigurationError(f"the settings under kafka do not fit together ({told})"),
+    ),
+    (
+        (k.RetriableError, OSError),
+        lambda at, told: TransportUnavailable(
+            f"no Kafka broker answers at {at} ({told}): "
+            "check EQUAL_STREAM_KAFKA__BOOTSTRAP_SERVERS, the network and kafka.security_protocol"
+        ),
+    ),
+)
+
+
+@contextmanager
+def translated(bootstrap: str) -> Iterator[None]:
+    """Raise errors of the client as errors of the transport that name the broker."""
+    try:
+        yield
+    except (k.KafkaError, OSError) as error:
+        raise translate(error, bootstrap) from error
+
+
+def translate(error: BaseException, bootstrap: str) -> EqualStreamError:
+    """Return our error for one of the client's."""
+    cause = _root(error)
+    told = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+    for kinds, meaning in _MEANINGS:
+        if isinstance(cause, kinds):
+            return meaning(bootstrap, told)
+    return TransportError(f"Kafka at {bootstrap} failed ({told})")
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the error that the client wrapped, if it wrapped one: it puts the first into `args`."""
+    for inner in error.args:
+        if isinstance(inner, k.KafkaError):
+            return _root(inner)
+    return error

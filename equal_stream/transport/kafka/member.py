@@ -1,0 +1,60 @@
+"""A member of a consumer group: partitions are shared, and move without stopping the others (KIP-429).
+
+What fences a member that was given up for dead: every commit carries the generation of the group under
+which its records were polled, and the broker refuses an older one. The broker does not check that a
+member still owns a partition, so that is checked here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from kafka import ConsumerGroupMetadata
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+
+from equal_stream.settings import KafkaSettings
+from equal_stream.transport.base import Record, TopicPartition
+from equal_stream.transport.exceptions import PositionsLost
+from equal_stream.transport.kafka.cluster import Cluster
+from equal_stream.transport.kafka.consumer import Claim, KafkaEnd
+from equal_stream.transport.kafka.errors import translated
+
+
+class KafkaMember(KafkaEnd):
+    """Reads its share of the topics' partitions, from the group's committed positions on."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        cluster: Cluster,
+        topics: Sequence[str],
+        group: str,
+        on_close: Callable[[KafkaEnd], None] = lambda _: None,
+    ) -> None:
+        full_names = [cluster.topic(name).full_name for name in topics]
+        strategy = (CooperativeStickyAssignor,)
+        super().__init__(settings, cluster, group, on_close, partition_assignment_strategy=strategy)
+        self._polled_as = ConsumerGroupMetadata()
+        with translated(cluster.bootstrap):
+            self._client.subscribe(full_names)
+
+    def poll(self, max_records: int, timeout: float) -> list[Record]:
+        """Return up to `max_records` records, waiting at most `timeout` seconds for the first."""
+        records = super().poll(max_records, timeout)
+        self._polled_as = self._client.group_metadata()
+        return records
+
+    def claim(self, positions: Mapping[TopicPartition, int]) -> Claim:
+        """Return these positions as something a transaction can commit; raises `PositionsLost`."""
+        offsets = self._offsets(positions)
+        if self._polled_as.generation_id < 0 or not self._polled_as.member_id:
+            raise self._lost("it is not in the group at the moment")
+        assigned = self._client.assignment()
+        for at, offset in offsets.items():
+            if at not in assigned or offset.offset > self._position(at):
+                raise self._lost(f"partition {at.partition} of {at.topic} was taken away")
+        return Claim(self, self._polled_as, offsets)
+
+    def _lost(self, why: str) -> PositionsLost:
+        self.rewind()
+        return PositionsLost(
+            f"a member of group {self._group} cannot commit, as {why}: its records are read again"
+        )
