@@ -67,7 +67,8 @@ class ExtractionActor:
     async def _open(self) -> ExtractionWorker:
         async with self._opening:
             if self._worker is None:
-                self._worker, self._model = await asyncio.to_thread(_make, self._settings)
+                worker, self._model = await asyncio.to_thread(_make, self._settings)
+                self._worker = worker
             return self._worker
 
 

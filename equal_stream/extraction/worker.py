@@ -28,7 +28,7 @@ from equal_stream.settings import ExtractionSettings
 class PairEncoder(Protocol):
     """Turns texts into unit vectors: float32 of shape (n, d)."""
 
-    def encode(self, texts: list[str]) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one row a text."""
         ...
 
