@@ -2,10 +2,10 @@
 
 import logging
 import threading
+from typing import Any
 
 import msgspec
 import ray
-from ray.actor import ActorClass, ActorHandle
 
 from equal_stream.allocator.actor import AllocatorActor
 from equal_stream.allocator.metrics_mirror import MetricsMirror
@@ -41,7 +41,7 @@ def run_allocator(settings: Settings, stop: threading.Event) -> None:
     """
     connection = connect(settings)
     try:
-        actor_class: ActorClass[AllocatorActor] = ray.remote(AllocatorActor)
+        actor_class: Any = ray.remote(AllocatorActor)
         actor = actor_class.options(num_cpus=0, max_restarts=-1, max_concurrency=4).remote(settings)
         try:
             _watch(actor, stop)
@@ -51,7 +51,7 @@ def run_allocator(settings: Settings, stop: threading.Event) -> None:
         connection.stop()
 
 
-def _watch(actor: "ActorHandle[AllocatorActor]", stop: threading.Event) -> None:
+def _watch(actor: Any, stop: threading.Event) -> None:
     mirror = MetricsMirror()
     failures = 0
     latest = AllocatorView(state="starting")
@@ -79,7 +79,7 @@ def _watch(actor: "ActorHandle[AllocatorActor]", stop: threading.Event) -> None:
         stop.wait(LOOK_SECONDS)
 
 
-def _end(actor: "ActorHandle[AllocatorActor]") -> None:
+def _end(actor: Any) -> None:
     try:
         ended = ray.get(actor.stop.remote(STOP_SECONDS), timeout=STOP_SECONDS + 10)
         if not ended:

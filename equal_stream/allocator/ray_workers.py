@@ -109,7 +109,7 @@ class RayWorkers:
         return Finished(ticket, passage, None)
 
     def _replace(self, lost: _Slot) -> None:
-        """Start a new actor for further tickets; the calls of the lost one end one by one as they are read."""
+        """Start a new actor for further tickets; the lost one's calls end as they are collected."""
         if lost not in self._slots or not self._dead(lost.actor):
             return
         lost.actor = start_extraction_actor(self._settings)
@@ -124,7 +124,7 @@ class RayWorkers:
             return False
 
     def _ask(self, method: str, *args: Any, timeout: float = ANSWER_SECONDS) -> Any:
-        """Return what an actor answers; the work may be repeated, so a lost actor is replaced and asked again."""
+        """Return what an actor answers; it may be asked again, so a lost actor is replaced."""
         for attempt in range(1, ATTEMPTS + 1):
             slot = self._slots[attempt % len(self._slots)]
             try:
