@@ -18,8 +18,6 @@ class MetricsMirror:
             return
         self._count(view.tally.since(self._seen))
         self._seen = view.tally
-        for topic, records in view.lag.items():
-            metrics.LAG.labels(topic).set(records)
         _gauges(view.status)
 
     @staticmethod
