@@ -123,8 +123,7 @@ class EvolvingSphericalKMeans(base.Clusterer):
         if self._structure is None:
             return np.full(len(vectors), self.first_id, dtype=np.int64)
         self._check_dimension(vectors)
-        slots, _ = nearest(vectors, self._structure.table)
-        return self._structure.table.ids[slots]
+        return self._look_up(vectors, self._structure)[0]
 
     def assign_many(self, vectors: Vectors) -> tuple[Ids, Vectors]:
         """Learn documents and return their clusters and their cosines to the centroids, in one pass.
@@ -137,7 +136,8 @@ class EvolvingSphericalKMeans(base.Clusterer):
         Returns
         -------
         ids, similarities
-            Int64 and float32, both of shape (n,). An id is live or resolves to one that is.
+            Int64 and float32, both of shape (n,). The ids are live: if the batch changed the clusters,
+            all of its documents are looked up again afterwards.
 
         Raises
         ------
@@ -150,12 +150,20 @@ class EvolvingSphericalKMeans(base.Clusterer):
         if len(vectors) == 0:
             return ids, similarities
         structure = self._started(vectors)
+        before = structure.lineage.changes
         start = 0
         while start < len(vectors):
             until_due = max(next_maintenance(structure) - structure.at, 1)
             stop = min(start + min(until_due, BLOCK), len(vectors))
-            ids[start:stop], similarities[start:stop] = self._assign(vectors[start:stop], structure)
+            rows = vectors[start:stop]
+            slots, similarities[start:stop] = nearest(rows, structure.table)
+            ids[start:stop] = structure.table.ids[slots]
+            learn(rows, slots, similarities[start:stop], structure, self.window)
+            if structure.at >= next_maintenance(structure):
+                maintain(structure, self.halflife)
             start = stop
+        if structure.lineage.changes != before:
+            return self._look_up(vectors, structure)
         return ids, similarities
 
     # -- what the stream process asks for --------------------------------------------------------------
@@ -239,10 +247,13 @@ class EvolvingSphericalKMeans(base.Clusterer):
                 f"this clusterer learned vectors of {expected} coordinates, not {rows.shape[1]}"
             )
 
-    def _assign(self, rows: Vectors, structure: Structure) -> tuple[Ids, Vectors]:
-        """Assign and learn one block, float32 unit rows (n, d), and maintain the structure if it is due."""
-        slots, cosines = nearest(rows, structure.table)
-        learn(rows, slots, cosines, structure, self.window)
-        if structure.at >= next_maintenance(structure) and maintain(structure, self.halflife):
-            slots, cosines = nearest(rows, structure.table)
-        return structure.table.ids[slots], cosines
+    @staticmethod
+    def _look_up(rows: Vectors, structure: Structure) -> tuple[Ids, Vectors]:
+        """Return the ids and the cosines of the nearest clusters as they are now, block by block."""
+        ids = np.empty(len(rows), dtype=np.int64)
+        cosines = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), BLOCK):
+            block = slice(start, start + BLOCK)
+            slots, cosines[block] = nearest(rows[block], structure.table)
+            ids[block] = structure.table.ids[slots]
+        return ids, cosines

@@ -23,13 +23,9 @@ def next_maintenance(structure: Structure) -> int:
     return structure.maintained + min(max(structure.at // 8, SHORTEST_WAIT), LONGEST_WAIT)
 
 
-def maintain(structure: Structure, halflife: float) -> bool:
-    """Let weights decay (`halflife` in documents), then split, open, merge and end clusters.
-
-    Returns whether any cluster changed.
-    """
+def maintain(structure: Structure, halflife: float) -> None:
+    """Let weights decay (`halflife` in documents), then split, open, merge and end clusters."""
     table = structure.table
-    before = structure.lineage.changes
     table.weight[: table.k] *= np.float32(0.5 ** ((structure.at - structure.maintained) / halflife))
     structure.maintained = structure.at
     rng = np.random.default_rng([structure.seed % 2**32, structure.at])
@@ -42,4 +38,3 @@ def maintain(structure: Structure, halflife: float) -> bool:
     for slot in range(table.k - 1, -1, -1):
         if table.k > 1 and table.weight[slot] < EMPTY:
             structure.bury(slot)
-    return structure.lineage.changes != before

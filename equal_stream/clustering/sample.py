@@ -41,6 +41,10 @@ class RecentSample:
         newest_first = np.concatenate([found[:older][::-1], found[older:][::-1]])
         return newest_first[:limit]
 
+    def count(self, tag: int) -> int:
+        """Return how many documents of a cluster are kept."""
+        return int(np.count_nonzero(self.tags == tag))
+
     def retag(self, old: int, new: int) -> None:
         """Hand the documents of one cluster to another."""
         self.tags[self.tags == old] = new

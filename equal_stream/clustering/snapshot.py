@@ -85,11 +85,14 @@ def unpack(state: bytes) -> Restored:
         ) from error
     if saved.format != FORMAT:
         raise InvalidState(f"the saved clusters have format {saved.format!r}; this version reads {FORMAT!r}")
-    return Restored(
-        parameters=saved.parameters,
-        structure=None if saved.structure is None else _unpack_structure(saved.structure),
-        features=None if saved.features is None else FeatureOrder(saved.features),
-    )
+    try:
+        structure = None if saved.structure is None else _unpack_structure(saved.structure)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidState(
+            f"the saved clusters are damaged ({error}); start from an older snapshot"
+        ) from error
+    features = None if saved.features is None else FeatureOrder(saved.features)
+    return Restored(parameters=saved.parameters, structure=structure, features=features)
 
 
 def _pack_array(array: NDArray[Any]) -> PackedArray:

@@ -10,7 +10,10 @@ from equal_stream.clustering.valley import Division, divide
 
 FEWEST_EXAMINED = 24  # documents below which no test is significant
 FEWEST_MEMBERS = 6  # documents below which a part is no cluster yet
-LONGEST_PATIENCE = 2048  # a cluster found whole is examined ever less often, but at least this often
+LONGEST_PATIENCE = 512  # a cluster found whole is examined ever less often, but at least this often
+SAMPLE_SHARE = (
+    0.5  # or when so much of its sample is new, if that is more: large samples take long to examine
+)
 ALIKE = 0.65  # likeness of two parts below which they are worth telling apart
 ALIKE_LARGE = 0.93  # the same for a cluster above its share
 ROUND = 5  # times (1 - cohesion) / d: what tells the halves apart; chance alone brings 1.3 in a round cluster
@@ -29,7 +32,10 @@ def split_clusters(structure: Structure, rng: np.random.Generator, tests: int) -
         slot = int(due[np.argmax(table.weight[due])])
         if not _split(structure, slot, rng):
             table.learned[slot] = 0
-            table.patience[slot] = min(2 * table.patience[slot], LONGEST_PATIENCE)
+            members = structure.sample.count(int(table.ids[slot]))
+            table.patience[slot] = min(
+                2 * table.patience[slot], max(LONGEST_PATIENCE, SAMPLE_SHARE * members)
+            )
 
 
 def _split(structure: Structure, slot: int, rng: np.random.Generator) -> bool:
