@@ -18,6 +18,7 @@ from equal_stream.clustering.maintenance import maintain, next_maintenance
 from equal_stream.clustering.online import learn, nearest
 from equal_stream.clustering.structure import Structure
 from equal_stream.clustering.vectors import FeatureOrder, unit_rows
+from equal_stream.errors import ConfigurationError
 
 BLOCK = 1024  # documents in one matrix product: its cosines stay in the cache at 256 clusters
 
@@ -97,8 +98,6 @@ class EvolvingSphericalKMeans(base.Clusterer):
         self._structure: Structure | None = None
         self._features: FeatureOrder | None = None
 
-    # -- river's interface, one document at a time ---------------------------------------------------
-
     def learn_one(self, x: Mapping[Hashable, float]) -> None:
         """Learn one document given as named coordinates."""
         if self._features is None:
@@ -110,8 +109,6 @@ class EvolvingSphericalKMeans(base.Clusterer):
         if self._features is None:
             return self.first_id
         return int(self.predict_many(self._features.row(x))[0])
-
-    # -- batches -------------------------------------------------------------------------------------
 
     def learn_many(self, vectors: Vectors) -> None:
         """Learn documents, float32 of shape (n, d)."""
@@ -166,8 +163,6 @@ class EvolvingSphericalKMeans(base.Clusterer):
             return self._look_up(vectors, structure)
         return ids, similarities
 
-    # -- what the stream process asks for --------------------------------------------------------------
-
     def drain_events(self) -> list[LineageEvent]:
         """Return the lineage events since the last call, oldest first, and forget them."""
         return [] if self._structure is None else self._structure.lineage.drain()
@@ -206,8 +201,6 @@ class EvolvingSphericalKMeans(base.Clusterer):
         """Return the cosine that two documents drawn at random have with this encoder; 0 before any."""
         return 0.0 if self._structure is None else self._structure.table.background()
 
-    # -- state ---------------------------------------------------------------------------------------
-
     def to_state(self) -> bytes:
         """Return everything needed to continue bit for bit.
 
@@ -229,6 +222,10 @@ class EvolvingSphericalKMeans(base.Clusterer):
 
     def _started(self, rows: Vectors) -> Structure:
         if self._structure is None:
+            if self.max_clusters < 1 or self.sample_size < 1 or self.window < 1 or not self.halflife > 0:
+                raise ConfigurationError(
+                    f"{self} needs max_clusters, sample_size, window and halflife above 0"
+                )
             self._structure = Structure.begin(
                 rows[0],
                 capacity=self.max_clusters,

@@ -9,6 +9,7 @@ from sklearn.metrics import normalized_mutual_info_score as agreement
 
 from equal_stream.clustering.base import InvalidState, InvalidVectors, UnknownCluster
 from equal_stream.clustering.evolving import EvolvingSphericalKMeans
+from equal_stream.errors import ConfigurationError
 
 from .topics import batches, mixture
 
@@ -156,6 +157,12 @@ def test_a_number_that_is_not_finite_is_refused_with_its_row_and_changes_nothing
     with pytest.raises(InvalidVectors, match="vector 1 "):
         model.assign_many(broken)
     assert model.to_state() == before
+
+
+@pytest.mark.parametrize("wrong", [{"max_clusters": 0}, {"sample_size": 0}, {"window": 0}, {"halflife": 0}])
+def test_a_parameter_that_leaves_no_room_is_a_configuration_error(wrong):
+    with pytest.raises(ConfigurationError, match="above 0"):
+        EvolvingSphericalKMeans(**wrong).learn_many(np.ones((1, 3), dtype=np.float32))
 
 
 def test_before_any_document_there_is_nothing_to_resolve():
