@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from equal_stream.allocation import state as saved
+from equal_stream.allocation.candidates import Candidates
+from equal_stream.allocation.quantise import quantise, restore
+
+from .world import unit
+
+D = 16
+
+
+def fill(count, limit=10_000):
+    table, rng = Candidates(D, limit), np.random.default_rng(0)
+    for number in range(count):
+        vector = unit(rng.standard_normal(D))
+        table.add(str(number), "d", "u", vector, tokens=100, text_bytes=number, cluster=number % 3)
+    return table
+
+
+def test_a_quantised_vector_is_almost_the_vector():
+    rng = np.random.default_rng(0)
+    vectors = np.array([unit(v) for v in rng.standard_normal((200, 384))])
+    back = restore(*quantise(vectors))
+    assert np.abs((back @ vectors[:50].T) - vectors @ vectors[:50].T).max() < 0.004
+
+
+def test_zero_vectors_stay_zero():
+    assert not restore(*quantise(np.zeros((2, D), np.float32))).any()
+
+
+def test_rows_are_used_again_and_hold_nothing_of_the_passage_before():
+    table = fill(3000)
+    row = table.rows["1234"]
+    table.gain[row] = 5
+    table.remove(row)
+    assert "1234" not in table.rows
+    again = table.add("new", "d2", "u2", unit(np.ones(D)), tokens=1, text_bytes=2, cluster=9)
+    assert again == row
+    assert (table.gain[row], table.tokens[row], table.clusters[row], table.ids[row]) == (0, 1, 9, "new")
+    assert table.height == 3000
+
+
+def test_only_waiting_passages_of_an_affordable_size_are_offered():
+    table = fill(10)
+    table.waiting[4] = False
+    assert table.waiting_rows(5).tolist() == [0, 1, 2, 3, 5]
+
+
+def test_new_passages_come_first_and_the_round_reaches_every_row():
+    table = fill(1000)
+    assert set(table.due(10, 400)) >= set(range(400))
+    seen = set()
+    for _ in range(150):
+        seen |= set(table.due(10, 400).tolist())
+    assert seen == set(range(1000))
+    assert len(table.due(10, 400)) == 10
+
+
+def test_when_gains_are_outdated_the_round_hurries_until_all_were_seen():
+    table = fill(1000)
+    while len(table.due(10, 400)) > 10:
+        pass
+    table.outdate()
+    sizes = [len(table.due(10, 400)) for _ in range(5)]
+    assert sum(sizes[:4]) >= 1000
+    assert sizes[4] == 10
+
+
+def test_the_least_valuable_leave_first_and_those_never_evaluated_last():
+    table = fill(100)
+    table.due(100, 100)
+    table.gain[:100] = np.arange(100)
+    table.add("new", "d", "u", unit(np.ones(D)), tokens=1, text_bytes=2, cluster=0)
+    assert set(table.least_valuable(10)) == set(range(10))
+
+
+def test_moving_a_cluster_moves_waiting_and_bought_alike():
+    table = fill(9)
+    table.waiting[0] = False
+    assert table.move(0, 2) == 2
+    assert (table.clusters[:9] == 2).sum() == 6
+
+
+def test_a_passage_takes_no_more_memory_than_stated():
+    table = Candidates(384, 10)
+    arrays = sum(
+        getattr(table, name)[:1].nbytes
+        for name in ("codes", "scales", "tokens", "bytes", "clusters", "gain", "waiting", "taken")
+    )
+    assert arrays <= 388 + 30
+
+
+def test_state_continues_exactly():
+    table = fill(50)
+    table.due(5, 20)
+    table.remove(7)
+    copy = Candidates(D, 10_000)
+    copy.load_state(saved.load(saved.dump(table.to_state())))
+    for each in (table, copy):
+        each.add("new", "d", "u", unit(np.ones(D)), tokens=1, text_bytes=2, cluster=0)
+        each.add("newer", "d", "u", unit(np.ones(D)), tokens=1, text_bytes=2, cluster=0)
+    assert copy.rows == table.rows
+    assert np.array_equal(copy.due(5, 20), table.due(5, 20))
+    assert copy.vectors(np.arange(5)) == pytest.approx(table.vectors(np.arange(5)))
