@@ -1,0 +1,43 @@
+"""The process that owns the embedded store for all roles: a Ray actor over the shards of one data directory.
+
+An EdgeShard admits one process. This actor is that process; `remote.RemoteStore` is how everybody else
+talks to it. It holds nothing that is not on disk: a shard is opened by the first call that names its
+collection, after a restart as well.
+"""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from equal_stream.store.base import CollectionSpec
+from equal_stream.store.edge import EdgeStore
+
+_HANDOVER_SECONDS = 20.0  # until a predecessor that is being killed has let go of the files
+
+
+class StoreOwner:
+    """Opens collections under one directory and carries out calls upon them.
+
+    Parameters
+    ----------
+    root
+        Absolute path, on the machine where the actor runs.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root)
+        self._stores: dict[str, EdgeStore] = {}
+        self._opening = threading.Lock()
+
+    def call(self, spec: CollectionSpec, method: str, *args: Any, **options: Any) -> Any:
+        """Carry out a method of the store that `spec` names."""
+        return getattr(self._store(spec), method)(*args, **options)
+
+    def _store(self, spec: CollectionSpec) -> EdgeStore:
+        with self._opening:
+            store = self._stores.get(spec.name)
+            if store is None:
+                store = self._stores[spec.name] = EdgeStore(self._root / spec.name, spec, _HANDOVER_SECONDS)
+            elif store.spec != spec:
+                store.require(spec)
+            return store

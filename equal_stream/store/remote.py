@@ -1,0 +1,177 @@
+"""The embedded store from any process: a `Store` whose work the owning Ray actor does (see `owner`).
+
+While the actor restarts, calls are asked again until the time is up. All of them may be asked twice:
+inserts are signed (see `claims`), the rest is idempotent.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+
+from equal_stream.ray_runtime import detached_actor
+from equal_stream.settings import Settings
+from equal_stream.store import shapes
+from equal_stream.store.base import CollectionSpec, Hit, Match, Payload, Point, StoreUnavailable
+from equal_stream.store.claims import CLAIM, new_claim, signed
+from equal_stream.store.owner import StoreOwner
+
+_POINTS_A_CALL = 256  # longer writes would keep other callers waiting
+_ROWS_A_CALL = 16  # as many queries over 100,000 passages take 60 ms
+_RETRY_SECONDS = 0.2
+_READING, _WRITING = "read", "write"  # the actor's concurrency groups
+
+_Item = TypeVar("_Item")
+
+
+def owner_of(settings: Settings) -> Any:
+    """Return the handle of the one `StoreOwner` of the data directory, started when there is none yet."""
+    if not ray.is_initialized():  # or Ray would start a cluster of its own now
+        raise RuntimeError("The embedded store is reached through Ray: call ray_runtime.connect first.")
+    root = str(settings.data_dir.resolve() / "store")
+    return detached_actor(
+        settings,
+        StoreOwner,
+        "store-owner-" + hashlib.sha256(root.encode()).hexdigest()[:12],
+        root,
+        max_restarts=-1,
+        concurrency_groups={_READING: 4, _WRITING: 1},
+        resources={"node:__internal_head__": 0.001},  # always the same machine, hence the same files
+    )
+
+
+class RemoteStore:
+    """A `Store` in the data directory of the machine where the Ray cluster's head runs.
+
+    Parameters
+    ----------
+    settings
+        `data_dir`, `ray.namespace`, and `store.timeout_seconds`: how long a call may take in all.
+    spec
+        The collection.
+
+    Raises
+    ------
+    ModelMismatch
+        It holds vectors of another model.
+    StoreUnavailable
+        The owner does not answer in time.
+    """
+
+    def __init__(self, settings: Settings, spec: CollectionSpec) -> None:
+        self.spec = spec
+        self._settings = settings
+        self._timeout = settings.store.timeout_seconds
+        self._owner: Any = None
+        self.count()  # opens it, so that what is wrong is said now
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Insert or replace points by id; of an id given twice the last point stays."""
+        shapes.check_points(self.spec, points)
+        for some in _parts(points, _POINTS_A_CALL):
+            self._call(_WRITING, "upsert", some)
+
+    def insert_new(self, points: Sequence[Point]) -> list[str]:
+        """Insert points whose id is free; return the ids that were taken already (left untouched)."""
+        shapes.check_points(self.spec, points)
+        unique, repeated = shapes.first_of_each(points)
+        taken: list[str] = []
+        for some in _parts(unique, _POINTS_A_CALL):
+            taken += self._insert(some)
+        return taken + repeated
+
+    def _insert(self, points: Sequence[Point]) -> list[str]:
+        claim = new_claim()
+        refused: list[str]
+        refused, asked = self._asked(_WRITING, "insert_new", signed(points, claim))
+        if not refused or asked == 1:
+            return refused
+        ours: list[Point] = self._call(_READING, "scroll", {CLAIM: [claim]}, limit=len(points))
+        return [id_ for id_ in refused if id_ not in {point.id for point in ours}]
+
+    def set_payload(self, ids: Sequence[str], payload: Payload) -> None:
+        """Set these payload fields on existing points; unknown ids are ignored."""
+        for some in _parts(ids, _POINTS_A_CALL):
+            self._call(_WRITING, "set_payload", some, payload)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete points; unknown ids are ignored."""
+        for some in _parts(ids, _POINTS_A_CALL):
+            self._call(_WRITING, "delete", some)
+
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Point | None]:
+        """Return the points in the order asked, None where there is none."""
+        found: list[Point | None] = []
+        for some in _parts(ids, _POINTS_A_CALL):
+            found += self._call(_READING, "get", some, vectors=vectors)
+        return found
+
+    def scroll(
+        self, match: Match | None = None, *, limit: int = 256, after: str | None = None
+    ) -> list[Point]:
+        """Return up to `limit` points without vectors, ordered by id, that come after the id `after`."""
+        points: list[Point] = self._call(_READING, "scroll", match, limit=limit, after=after)
+        return points
+
+    def find(self, matches: Sequence[Match], *, limit: int = 16) -> list[list[Point]]:
+        """Return, for each of several filters, up to `limit` matching points without vectors."""
+        found: list[list[Point]] = []
+        for some in _parts(matches, _POINTS_A_CALL):
+            found += self._call(_READING, "find", some, limit=limit)
+        return found
+
+    def knn(self, vectors: NDArray[np.float32], k: int, match: Match | None = None) -> list[list[Hit]]:
+        """Return the `k` nearest points by cosine for each row of `vectors` (n, d), nearest first."""
+        shapes.check_queries(self.spec, vectors)
+        hits: list[list[Hit]] = []
+        for start in range(0, len(vectors), _ROWS_A_CALL):
+            hits += self._call(_READING, "knn", vectors[start : start + _ROWS_A_CALL], k, match)
+        return hits
+
+    def count(self, match: Match | None = None) -> int:
+        """Return the exact number of matching points."""
+        number: int = self._call(_READING, "count", match)
+        return number
+
+    def close(self) -> None:
+        """Forget the owner, which lives on for the other roles; every write is on disk already."""
+        self._owner = None
+
+    def _call(self, group: str, method: str, *args: Any, **options: Any) -> Any:
+        return self._asked(group, method, *args, **options)[0]
+
+    def _asked(self, group: str, method: str, *args: Any, **options: Any) -> tuple[Any, int]:
+        """Return the owner's answer and how many times it was asked."""
+        deadline = time.monotonic() + self._timeout
+        asked = 0
+        while True:
+            asked += 1
+            try:
+                call = self._reach().call.options(concurrency_group=group)
+                answer = call.remote(self.spec, method, *args, **options)
+                return ray.get(answer, timeout=max(0.1, deadline - time.monotonic())), asked
+            except RayTaskError as error:
+                raise error.cause from error
+            except (GetTimeoutError, RayActorError) as error:
+                self._owner = None
+                if time.monotonic() + _RETRY_SECONDS >= deadline:
+                    raise StoreUnavailable(
+                        f"The embedded store under {self._settings.data_dir} did not answer within "
+                        f"{self._timeout:g} seconds: see whether the Ray cluster's head runs and has memory and disk space left, or "
+                        "raise EQUAL_STREAM_STORE__TIMEOUT_SECONDS."
+                    ) from error
+                time.sleep(_RETRY_SECONDS)
+
+    def _reach(self) -> Any:
+        if self._owner is None:
+            self._owner = owner_of(self._settings)
+        return self._owner
+
+
+def _parts(items: Sequence[_Item], size: int) -> list[list[_Item]]:
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
