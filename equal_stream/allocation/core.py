@@ -51,7 +51,7 @@ class AllocatorCore:
         `allocation`, `budget` and `llm.max_output_tokens` are read.
     pricing
         USD per million tokens. Zero prices with no LLM configured are the offline extractor: its tickets
-        reserve nothing.
+        reserve tokens and no money.
     dimension
         Length of all vectors.
 

@@ -4,7 +4,8 @@ The bound is the extraction prompt's own (`extraction.prompt.bound_for_bytes`: a
 one token of a byte), so the client never meets a ticket too small for its passage. It is three to four
 times too high for prose, which is why choosing uses a prediction instead: the prompt scaled by the
 observed tokens per predicted token, and the output as the cluster's recent mean, shrunk to the mean of
-all. Without a price (the offline extractor) reservations are zero and the same code runs.
+all. The offline extractor has no price and sends no prompt: it reserves one token a byte of the passage,
+stays within that, and costs no money.
 """
 
 from typing import Any
@@ -29,7 +30,7 @@ class CostModel:
     Parameters
     ----------
     pricing
-        USD per million tokens, or None for the offline extractor: nothing is reserved.
+        USD per million tokens, or None for the offline extractor: tokens are reserved, no money is.
     max_output_tokens
         The output limit sent with each call.
     """
@@ -39,12 +40,13 @@ class CostModel:
         self.max_output_tokens = max_output_tokens
         self._input = np.array([1.0, 1.0])  # billed, predicted; of a prompt's tokens
         self._output = np.array([max_output_tokens * _OUTPUT_GUESS, 1.0])  # tokens, answers
+        self._prompt = 0.0 if pricing is None else _PROMPT_TOKENS
         self._clusters: dict[int, list[float]] = {}  # tokens, answers
 
     def bound(self, text_bytes: int) -> tuple[int, int]:
         """Return the tokens and nano-USD to reserve for a passage of this many UTF-8 bytes."""
         if self.pricing is None:
-            return 0, 0
+            return text_bytes, 0
         tokens = bound_for_bytes(text_bytes, self.max_output_tokens)
         amount = nano_ceiling(self.pricing.cost(tokens - self.max_output_tokens, self.max_output_tokens))
         return tokens, amount
@@ -52,7 +54,7 @@ class CostModel:
     def largest_text(self, amount: int | None, tokens: int | None) -> float:
         """Return about the most passage bytes whose bound fits nano-USD and tokens; below 0: none fits."""
         if self.pricing is None:
-            return np.inf
+            return np.inf if tokens is None else tokens
         room = np.inf if tokens is None else float(tokens - self.max_output_tokens)
         if amount is not None:
             left = amount / 1000 - self.max_output_tokens * self.pricing.out_mtok_cost  # micro-USD
@@ -78,7 +80,7 @@ class CostModel:
         ratio = self._input[0] / self._input[1]
         price_in, price_out = self._prices()
         scale = np.float32(price_in * ratio)
-        return (tokens + np.float32(_PROMPT_TOKENS)) * scale + outputs[clusters] * np.float32(price_out)
+        return (tokens + np.float32(self._prompt)) * scale + outputs[clusters] * np.float32(price_out)
 
     def output(self, cluster_id: int) -> float:
         """Return the predicted output tokens of a passage of this cluster."""
@@ -88,7 +90,7 @@ class CostModel:
 
     def learn(self, cluster_id: int, tokens: int, tokens_in: int, tokens_out: int) -> None:
         """Take in one bill: the passage's encoder tokens, and what the provider counted."""
-        predicted = tokens + _PROMPT_TOKENS
+        predicted = tokens + self._prompt
         if tokens_in > 0 and predicted > 0:
             self._input = self._input * _FORGET + [tokens_in / predicted, 1.0]
         self._output = self._output * _FORGET + [tokens_out, 1.0]

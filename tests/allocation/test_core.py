@@ -156,14 +156,16 @@ def test_the_heavier_target_is_served_first():
     assert first(core).target == "light"
 
 
-def test_offline_reserves_and_charges_nothing_on_the_same_path():
+def test_offline_reserves_and_charges_tokens_and_no_money_on_the_same_path():
     core = AllocatorCore(Settings(), pricing=Pricing(in_mtok_cost=0, out_mtok_cost=0), dimension=DIMENSION)
     core.add_passage(passage("a", E[0]))
     core.set_reference(reference("t", 0), E[0])
     ticket = first(core)
-    assert (ticket.reserved_tokens, ticket.reserved_usd) == (0, 0)
-    settled = core.settle(ticket, answered(ticket, [pair("q", E[0])], 0, 0), START)
-    assert (settled.entry.usd, settled.entry.tokens, settled.outcome.status) == (0, 0, "extracted")
+    assert ticket.reserved_tokens > 0
+    assert ticket.reserved_usd == 0
+    free = msgspec.structs.replace(answered(ticket, [pair("q", E[0])], 20, 5), cost_usd=0.0)
+    settled = core.settle(ticket, free, START)
+    assert (settled.entry.usd, settled.entry.tokens, settled.outcome.status) == (0, 25, "extracted")
 
 
 # What is taken in.

@@ -18,9 +18,10 @@ def test_the_bound_covers_the_request_that_will_be_sent(text, title):
     assert amount >= PRICING.cost(sent - 500, 500) * 1e9
 
 
-def test_offline_reserves_nothing():
-    assert CostModel(None, 500).bound(10_000) == (0, 0)
-    assert CostModel(None, 500).largest_text(0, 0) == np.inf
+def test_offline_reserves_a_token_a_byte_and_no_money():
+    assert CostModel(None, 500).bound(10_000) == (10_000, 0)
+    assert CostModel(None, 500).largest_text(0, None) == np.inf
+    assert CostModel(None, 500).largest_text(0, 700) == 700
 
 
 @pytest.mark.parametrize(
