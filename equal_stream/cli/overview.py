@@ -9,7 +9,7 @@ from equal_stream.cli.books import Books, read_books, shares
 from equal_stream.cli.budget import budget_json
 from equal_stream.observability.lag import lag_of
 from equal_stream.observability.run_files import RunningRole, running_roles
-from equal_stream.roles import PROCESSES
+from equal_stream.roles import PROCESSES, Role
 from equal_stream.settings import Settings
 from equal_stream.topics import CONSUMED, CRAWL, DOCUMENT_OUTCOMES, EMBEDDED, dead_letter
 from equal_stream.transport.base import Transport
@@ -29,7 +29,7 @@ def overview(settings: Settings, transport: Transport) -> tuple[Node, Books]:
             {
                 "role": role.name,
                 "lag": lag_of(transport, role),
-                "processes": [each for each in running if each["role"] == role.name],
+                "processes": [each for each in running if _is_of(each, role)],
             }
             for role in PROCESSES
         ],
@@ -46,6 +46,12 @@ def overview(settings: Settings, transport: Transport) -> tuple[Node, Books]:
         },
         "targets": {target: len(ids) for target, ids in sorted(books.references.items()) if ids},
     }, books
+
+
+def _is_of(process: Node, role: Role) -> bool:
+    """Return whether a process runs a role; the second embedder of `up` calls itself ``embedder-1``."""
+    name: str = process["role"]
+    return name == role.name or name.startswith(f"{role.name}-")
 
 
 def live(role: RunningRole) -> Node:

@@ -75,8 +75,8 @@ def pair(qa_id: str, target: str = "stats") -> OutgoingRecord:
         QAPair(
             qa_id=qa_id, question="q", answer="a", evidence=Evidence(quote="x", start=0, end=1),
             passage_id="p", doc_id="d", url="u", title="", lang="en", cluster_id=1, target=target, gain=0.1,
-            model="m", prompt_version="1", tokens_in=1, tokens_out=1, cost_usd=0.0, policy="p", propensity=1.0,
-            ticket_id="t", extracted_at=NOW,
+            model="m", prompt_version="1", tokens_in=1, tokens_out=1, cost_usd=0.0, policy="p",
+            propensity=1.0, ticket_id="t", extracted_at=NOW,
         ),
     )  # fmt: skip
 
