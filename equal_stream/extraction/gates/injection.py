@@ -6,6 +6,7 @@ page about prompt injection loses a pair or two to this gate, which is the cheap
 """
 
 import re
+import unicodedata
 
 from equal_stream.extraction.gates.base import Candidate, PassageView
 from equal_stream.extraction.locate import normal_form
@@ -52,6 +53,6 @@ _ATTACK = re.compile(
 def speaks_to_the_reader(pair: Candidate, _passage: PassageView) -> str | None:
     """Refuse a pair whose question or answer carries instructions instead of knowledge."""
     for text in (pair.question, pair.answer):
-        if _ATTACK.search(normal_form(text)):
+        if _ATTACK.search(unicodedata.normalize("NFKC", normal_form(text))):
             return "instruction-to-reader"
     return None

@@ -60,8 +60,8 @@ def described_names(passage: PassageText) -> Iterator[RawPair]:
         )
         if not is_whole or not _says_something(text, entry.description, _FEWEST_WORDS):
             continue
-        if question := _question(entry, name):
-            quote = _quote(text, entry.description)
+        question, quote = _question(entry, name), _quote(text, entry.description)
+        if question and not quote.endswith(":"):
             yield RawPair(question, readable(quote), quote)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from equal_stream.extraction.base import PassageText
 from equal_stream.extraction.locate import Span
-from equal_stream.extraction.offline.prose import beginning, readable, trim
+from equal_stream.extraction.offline.prose import beginning, readable, sentences, trim
 from equal_stream.extraction.offline.subject import is_code_name, subject
 from equal_stream.extraction.parse import RawPair
 from equal_stream.extraction.words import width, words
@@ -35,6 +35,7 @@ _ASKING_LINE = re.compile(
 )
 _HEADING = re.compile(r"^(?:#{1,6}[ \t]|[^\n]+\n[=\-~^]{3,}[ \t]*$)", re.MULTILINE)
 _NO_QUESTION = re.compile(r"://|\b(?:TODO|FIXME|XXX)\b|>>>|\A\W*\Z")
+_QUESTION_MARKS = ("?", "？", "؟")
 _POINTERS = frozenset(
     ("what", "who", "why", "how", "which", "is", "are", "was", "do", "does", "this", "that", "it")
 )
@@ -65,9 +66,10 @@ def _is_marked(match: re.Match[str]) -> bool:
 
 
 def _stands_apart(text: str, match: re.Match[str]) -> bool:
-    """Return whether a line has nothing right above it."""
+    """Return whether a line is one sentence with nothing right above it."""
     above = text[: match.start()].rstrip(" \t")
-    return not above or above.endswith(("\n\n", "\n\r\n"))
+    one_sentence = len(list(sentences(text, *match.span("question")))) == 1
+    return one_sentence and (not above or above.endswith(("\n\n", "\n\r\n")))
 
 
 def _pairs(text: str, asked: list[re.Match[str]]) -> Iterator[RawPair]:
@@ -87,7 +89,8 @@ def _answer(text: str, start: int, end: int) -> Span | None:
         return None
     span = beginning(text, span, _LONGEST_ANSWER) if span.end - span.start > _LONGEST_ANSWER else span
     said = text[span.start : span.end]
-    return span if width(said) >= _SHORTEST_ANSWER and len(words(said)) >= _FEWEST_WORDS else None
+    says_enough = width(said) >= _SHORTEST_ANSWER and len(words(said)) >= _FEWEST_WORDS
+    return span if says_enough and not said.endswith(_QUESTION_MARKS) else None
 
 
 def _is_question(question: str) -> bool:
