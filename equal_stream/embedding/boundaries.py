@@ -57,21 +57,29 @@ def _cuts(text: str, marks: tuple[tuple[Boundary, re.Pattern[str]], ...]) -> dic
     return cuts
 
 
-def token_positions(spans: NDArray[np.int64], longest_word: int) -> NDArray[np.int64]:
-    """Return where each token begins, counting a word too long for the tokenizer as several.
+def token_positions(spans: NDArray[np.int64], length: int, longest: int) -> NDArray[np.int64]:
+    """Return where each token begins, sorted, so that a stretch of text has as many as fall into it.
+
+    What a tokenizer passes over in silence is counted too: a word too long for it is broken up before it
+    is encoded, so it counts once for every two characters, which is more than it will make; and white
+    space counts once for every `longest` characters, so that no passage grows without bound.
 
     Parameters
     ----------
     spans
-        Character spans of the tokens, (n, 2).
-    longest_word
-        Characters beyond which a token stands for text that is broken up before it is encoded; such a
-        token counts once for every two characters, which is more than it will make.
+        Character spans of the tokens in order, (n, 2).
+    length
+        Characters of the text.
+    longest
+        Characters beyond which a token or a gap counts more than once.
     """
-    lengths = spans[:, 1] - spans[:, 0]
-    overlong = lengths > longest_word
-    if not overlong.any():
-        return spans[:, 0]
-    parts = [spans[~overlong, 0]]
+    starts, ends = spans[:, 0], spans[:, 1]
+    gaps = np.stack([np.concatenate([[0], ends]), np.concatenate([starts, [length]])], axis=1)
+    wide = gaps[gaps[:, 1] - gaps[:, 0] > longest]
+    overlong = ends - starts > longest
+    if not (len(wide) or overlong.any()):
+        return starts
+    parts = [starts[~overlong]]
     parts += [np.arange(first, last, 2, dtype=np.int64) for first, last in spans[overlong]]
+    parts += [np.arange(first, last, longest, dtype=np.int64) for first, last in wide]
     return np.sort(np.concatenate(parts))

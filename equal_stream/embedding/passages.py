@@ -67,7 +67,7 @@ class PassageCutter:
 
     def cut(self, text: str) -> list[Passage]:
         """Return the passages of a text in order; none when it is blank."""
-        positions = token_positions(self._tokens.spans(text), LONGEST_WORD)
+        positions = token_positions(self._tokens.spans(text), len(text), LONGEST_WORD)
         spans = [
             span
             for first, last in _ways(_pieces(text, positions, self._target), self._target, self._room)

@@ -1,0 +1,36 @@
+"""What is to become of each crawl record, and why."""
+
+from dataclasses import dataclass
+
+from equal_stream.embedding.documents import StoredDocument
+from equal_stream.embedding.intake import Arrival
+from equal_stream.messages import DocumentResult
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The fate of one record.
+
+    Parameters
+    ----------
+    arrival
+        The version or deletion.
+    outcome
+        As it will be published.
+    reason
+        A reason word, or ``word: sentence``; may be empty.
+    of
+        The document it duplicates.
+    stored
+        What the store has of the document, if this record has a say in it; None also for those that were
+        overtaken within their batch.
+    replay
+        Whether this very record wrote what is stored: all it publishes is published again.
+    """
+
+    arrival: Arrival
+    outcome: DocumentResult
+    reason: str = ""
+    of: str = ""
+    stored: StoredDocument | None = None
+    replay: bool = False

@@ -1,0 +1,80 @@
+"""Which version of a URL counts: first among those of one batch, then against the one that is stored.
+
+A version is newer when its time is later, or the same and it comes later in the log. A deletion ends all
+that comes before it in the log, whatever its time; what comes after it begins anew.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from equal_stream.embedding.decisions import Decision
+from equal_stream.embedding.documents import StoredDocument
+from equal_stream.embedding.intake import Arrival, Deletion, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """The one record of a URL in a batch that goes on to the store.
+
+    `anew` says that a deletion came before it in the batch, so that its time need not be later.
+    """
+
+    arrival: Arrival
+    anew: bool = False
+
+
+def newest_of_batch(arrivals: Iterable[Arrival]) -> tuple[list[Survivor], list[Decision]]:
+    """Return the survivor for each URL, and decisions for the records it overtakes.
+
+    Parameters
+    ----------
+    arrivals
+        In the order of the log.
+    """
+    survivors: list[Survivor] = []
+    overtaken: list[Decision] = []
+    of_url: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        of_url.setdefault(arrival.doc_id, []).append(arrival)
+    for group in of_url.values():
+        deletions = [place for place, each in enumerate(group) if isinstance(each, Deletion)]
+        begin = deletions[-1] if deletions else 0
+        overtaken += [_overtaken(each, "deleted-in-batch") for each in group[:begin]]
+        current = [each for each in group[begin:] if isinstance(each, Version)]
+        if not current:
+            survivors.append(Survivor(group[begin]))
+            continue
+        if deletions:
+            overtaken.append(_overtaken(group[begin], "written-again-in-batch"))
+        newest = max(reversed(current), key=lambda version: version.at)
+        survivors.append(Survivor(newest, anew=bool(deletions)))
+        overtaken += [_overtaken(each, "newer-in-batch") for each in current if each is not newest]
+    return survivors, overtaken
+
+
+def _overtaken(arrival: Arrival, reason: str) -> Decision:
+    return Decision(arrival, "deleted" if isinstance(arrival, Deletion) else "superseded", reason)
+
+
+def against_stored(survivor: Survivor, stored: StoredDocument | None) -> Decision | None:
+    """Return the fate of a record as far as the stored version settles it, or None."""
+    arrival = survivor.arrival
+    if stored is not None and _overtaken_by(stored, survivor):
+        return Decision(arrival, "superseded", "newer-stored")
+    if isinstance(arrival, Deletion):
+        return Decision(arrival, "deleted", "" if stored else "unknown-url", stored=stored)
+    if stored is None or stored.state != "embedded":
+        return None
+    if stored.content_hash != arrival.fingerprint.content_hash:
+        return None
+    if stored.written_by(arrival):
+        return Decision(arrival, "embedded", arrival.remark, stored=stored, replay=True)
+    return Decision(arrival, "unchanged", arrival.remark, stored=stored)
+
+
+def _overtaken_by(stored: StoredDocument, survivor: Survivor) -> bool:
+    if stored.lies_behind(survivor.arrival):
+        return True
+    if survivor.anew or stored.state == "deleted" or isinstance(survivor.arrival, Deletion):
+        return False
+    return survivor.arrival.at < stored.fetched_at
