@@ -1,11 +1,14 @@
-"""Opens both collections where the settings say: a Qdrant server, or EdgeShards under the data directory."""
+"""Opens both collections where the settings say: a Qdrant server, or the data directory's EdgeShards."""
 
 from dataclasses import dataclass
 
 from equal_stream.settings import Settings
-from equal_stream.store.base import Store
+from equal_stream.store.base import CollectionSpec, Store
 from equal_stream.store.collections import DOCUMENTS, passages
 from equal_stream.store.edge import EdgeStore
+from equal_stream.store.qdrant import QdrantStore
+from equal_stream.store.qdrant_server import open_client
+from equal_stream.store.remote import RemoteStore
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,48 @@ class Stores:
             self.passages.close()
         finally:
             self.documents.close()
+
+
+def open_stores(settings: Settings, model: str, dimension: int) -> Stores:
+    """Open both collections for one role among several.
+
+    Without a server's URL the embedded store is reached through Ray, so the process must be connected
+    (`ray_runtime.connect`).
+
+    Parameters
+    ----------
+    settings
+        `store`, and for the embedded store `data_dir` and `ray`.
+    model
+        The encoder and its precision.
+    dimension
+        Length of its vectors.
+
+    Raises
+    ------
+    StoreUnavailable
+        The server or the owning actor does not answer.
+    ModelMismatch
+        The passages there are those of another model.
+    """
+    first = _open(settings, passages(model, dimension))
+    try:
+        return Stores(first, _open(settings, DOCUMENTS))
+    except BaseException:
+        first.close()
+        raise
+
+
+def _open(settings: Settings, spec: CollectionSpec) -> Store:
+    store = settings.store
+    if not store.url:
+        return RemoteStore(settings, spec)
+    client = open_client(settings)
+    try:
+        return QdrantStore(client, spec, store.prefix, store.url, store.timeout_seconds)
+    except BaseException:
+        client.close()
+        raise
 
 
 def open_embedded(settings: Settings, model: str, dimension: int, wait_seconds: float = 0.0) -> Stores:

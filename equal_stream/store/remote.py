@@ -162,8 +162,8 @@ class RemoteStore:
                 if time.monotonic() + _RETRY_SECONDS >= deadline:
                     raise StoreUnavailable(
                         f"The embedded store under {self._settings.data_dir} did not answer within "
-                        f"{self._timeout:g} seconds: see whether the Ray cluster's head runs and has memory and disk space left, or "
-                        "raise EQUAL_STREAM_STORE__TIMEOUT_SECONDS."
+                        f"{self._timeout:g} seconds: see whether the Ray cluster's head runs and has memory "
+                        "and disk space left, or raise EQUAL_STREAM_STORE__TIMEOUT_SECONDS."
                     ) from error
                 time.sleep(_RETRY_SECONDS)
 

@@ -1,16 +1,19 @@
 """One opener a kind of store; every contract test runs for each."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import ray
+from qdrant_client import QdrantClient
 
 from equal_stream import ray_runtime
 from equal_stream.settings import Settings
 from equal_stream.store.base import CollectionSpec, Store
 from equal_stream.store.edge import EdgeStore
+from equal_stream.store.qdrant import QdrantStore
 from equal_stream.store.remote import RemoteStore, owner_of
 
 Open = Callable[[CollectionSpec], Store]
@@ -18,8 +21,8 @@ Open = Callable[[CollectionSpec], Store]
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ray_runtime.RayConnection]:
-    """Ray on this machine, once for all tests."""
-    connection = ray_runtime.start_local(Settings())
+    """Ray on this machine, once for all tests; one that is there already is used."""
+    connection = ray_runtime.connect(Settings())
     yield connection
     connection.stop()
 
@@ -49,7 +52,41 @@ def _remote(request: pytest.FixtureRequest) -> Open:
     return open_
 
 
-KINDS = {"edge": _edge, "remote": _remote}
+class OneAtATime:
+    """qdrant-client's local mode, which is not made for threads, behind a lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.closed = False
+        self._client = QdrantClient(path=str(path), force_disable_check_same_thread=True)
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        self._client.close()
+        self.closed = True
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        method = getattr(self._client, name)
+
+        def locked(*args: object, **options: object) -> object:
+            with self._lock:
+                return method(*args, **options)
+
+        return locked
+
+
+def _qdrant(request: pytest.FixtureRequest) -> Open:
+    directory: Path = request.getfixturevalue("tmp_path")
+    clients = [OneAtATime(directory)]
+
+    def open_(spec: CollectionSpec) -> Store:
+        if clients[-1].closed:
+            clients.append(OneAtATime(directory))
+        return QdrantStore(clients[-1], spec, "test-", where="http://qdrant:6333", seconds=1)
+
+    return open_
+
+
+KINDS = {"edge": _edge, "remote": _remote, "qdrant": _qdrant}
 
 
 @pytest.fixture(params=KINDS)

@@ -11,9 +11,10 @@ from ray.exceptions import RayActorError
 
 from equal_stream.settings import Settings, StoreSettings
 from equal_stream.store import remote
-from equal_stream.store.base import Point, StoreUnavailable
+from equal_stream.store.base import ModelMismatch, Point, StoreUnavailable
 from equal_stream.store.collections import DOCUMENTS
 from equal_stream.store.edge import EdgeStore
+from equal_stream.store.factory import open_stores
 from equal_stream.store.remote import RemoteStore, owner_of
 
 
@@ -71,6 +72,19 @@ def test_a_store_that_does_not_answer_is_unavailable_in_one_sentence(cluster, tm
     finally:
         held.close()
         ray.kill(owner_of(settings))
+
+
+def test_without_a_url_both_collections_are_those_of_the_owner(cluster, tmp_path):
+    settings = Settings(data_dir=tmp_path)
+    stores = open_stores(settings, "encoder/fp32", 3)
+    stores.passages.upsert([Point(str(uuid.uuid4()), np.eye(3, dtype=np.float32)[0], {"doc_id": "d"})])
+    stores.documents.upsert([document(url="u")])
+    stores.close()
+    with pytest.raises(ModelMismatch, match="encoder/bf16"):
+        open_stores(settings, "encoder/bf16", 3)
+    again = open_stores(settings, "encoder/fp32", 3)
+    assert (again.passages.count(), again.documents.count()) == (1, 1)
+    ray.kill(owner_of(settings))
 
 
 def test_every_handle_reaches_the_same_owner_in_another_process(owned):
