@@ -1,6 +1,7 @@
 """What the cluster knows: topics, their partitions and limits, positions of logs and groups."""
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,11 @@ from equal_stream.transport.base import Positions, TopicSpec
 from equal_stream.transport.exceptions import UnknownTopic
 from equal_stream.transport.kafka.connection import MAX_RECORD_BYTES, connection_options
 from equal_stream.transport.kafka.errors import translate, translated
+
+# A broker that has just started makes its topic of group positions when it is first asked for one.
+_COORDINATOR_MOVES = (k.CoordinatorNotAvailableError, k.CoordinatorLoadInProgressError, k.NotCoordinatorError)
+_COORDINATOR_SECONDS = 30.0
+_COORDINATOR_PAUSE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +113,17 @@ class Cluster:
         """Return what a group has committed, for the partitions that have anything."""
         partitions = self.partitions(names)
         full_name = self.prefix + group
-        with self._lock, translated(self.bootstrap):
-            found = self._admin().list_group_offsets({full_name: partitions})[full_name]
+        deadline = time.monotonic() + _COORDINATOR_SECONDS
+        with translated(self.bootstrap):
+            while True:
+                try:
+                    with self._lock:
+                        found = self._admin().list_group_offsets({full_name: partitions})[full_name]
+                    break
+                except _COORDINATOR_MOVES:
+                    if time.monotonic() >= deadline:
+                        raise
+                    time.sleep(_COORDINATOR_PAUSE)
         return {self.short(at): each.offset for at, each in found.items() if each.offset >= 0}
 
     def close(self) -> None:
