@@ -2,8 +2,13 @@
 
 Encoders are anisotropic: unrelated texts have a cosine well above 0, differently for every model and
 target. A uniform reservoir sample of the passages seen (Vitter's algorithm R) gives, for each target,
-the similarity that only one passage-reference pair in a hundred exceeds; that is where relevance
-begins. Before enough passages were seen the estimate is shrunk to a prior.
+the similarity that only one unrelated passage-reference pair in a hundred exceeds; that is where
+relevance begins. The sample's own 99th percentile says so only while almost nothing in the crawl is
+related: with MiniLM and grade-school maths it climbs from 0.24 to 0.54 as the theme's share grows from
+0 to 20 %. The lower half of the similarities is hardly touched by the theme, and the median plus 3.5
+of its spreads comes out at 0.24 and 0.31; the smaller of the two is taken. Measured: on data with
+look-alike clusters that yield nothing it lowers the cost of 80 % coverage by 8-20 %, on clean data by 2 %.
+Before enough passages were seen the estimate is shrunk to a prior.
 """
 
 from typing import Any
@@ -14,7 +19,8 @@ from numpy.typing import NDArray
 from equal_stream.allocation.state import dump_rng, load_rng
 
 QUANTILE = 0.99
-PRIOR = 0.40  # where it lies for MiniLM on mixed English pages
+SPREADS = 3.5  # right-skewed as cosines of texts are, this meets the 99th percentile of the unrelated
+PRIOR = 0.30  # MiniLM on mixed pages: 0.2 to 0.35
 PRIOR_WEIGHT = 64  # passages
 _CEILING = 0.95  # a crawl of copies of the target must still be able to earn something
 _CAPACITY = 2048
@@ -60,7 +66,10 @@ class Background:
         n = min(self._seen, _CAPACITY)
         if n == 0 or len(references) == 0:
             return PRIOR
-        estimate = float(np.quantile(self._sample[:n] @ references.T, QUANTILE))
+        similar = self._sample[:n] @ references.T
+        tenth, middle, upper = np.quantile(similar, [0.1, 0.5, QUANTILE])
+        spread = (middle - tenth) / 1.2816  # the normal distribution's: one standard deviation
+        estimate = min(float(upper), float(middle + SPREADS * spread))
         shrunk = (n * estimate + PRIOR_WEIGHT * PRIOR) / (n + PRIOR_WEIGHT)
         return min(max(shrunk, 0.0), _CEILING)
 

@@ -4,8 +4,6 @@ import pytest
 from equal_stream.allocation import state as saved
 from equal_stream.allocation.background import PRIOR, Background
 
-from .world import unit
-
 
 def background(vectors):
     sample = Background(vectors.shape[1], np.random.default_rng(0))
@@ -18,12 +16,28 @@ def test_before_any_passage_the_threshold_is_the_prior():
     assert background(np.zeros((0, 8), np.float32)).threshold(np.eye(8, dtype=np.float32)) == PRIOR
 
 
-def test_with_many_passages_one_pair_in_a_hundred_lies_above_the_threshold():
+def skewed(rng, count):
+    """Similarities as texts have them: most near zero, a longer tail above."""
+    return 0.05 + 0.06 * rng.standard_normal(count) + 0.03 * rng.exponential(size=count)
+
+
+def threshold_of(similarities):
+    """The threshold of a target with one reference that passages are so similar to."""
+    vectors = np.stack([similarities, np.sqrt(1 - similarities**2)], axis=1).astype(np.float32)
+    return background(vectors).threshold(np.array([[1, 0]], np.float32))
+
+
+def test_with_many_passages_about_one_pair_in_a_hundred_lies_above_the_threshold():
+    similarities = skewed(np.random.default_rng(1), 2000)
+    assert (similarities > threshold_of(similarities)).mean() == pytest.approx(0.01, abs=0.005)
+
+
+def test_a_theme_that_is_a_tenth_of_the_crawl_moves_the_threshold_far_less_than_the_percentile():
     rng = np.random.default_rng(1)
-    vectors = np.array([unit(v) for v in rng.standard_normal((5000, 8))])
-    references = np.array([unit(v) for v in rng.standard_normal((20, 8))])
-    threshold = background(vectors).threshold(references)
-    assert (vectors @ references.T > threshold).mean() == pytest.approx(0.01, abs=0.004)
+    plain = skewed(rng, 1800)
+    mixed = np.concatenate([plain, 0.5 + 0.1 * rng.standard_normal(200)])
+    assert threshold_of(mixed) < threshold_of(plain) + 0.1
+    assert np.quantile(mixed, 0.99) > threshold_of(plain) + 0.3
 
 
 def test_the_sample_is_spread_over_the_whole_stream():

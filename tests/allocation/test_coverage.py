@@ -25,13 +25,13 @@ def table(*references):
 
 def test_a_perfect_match_covers_by_one_and_what_lies_below_the_threshold_by_nothing():
     coverage = table(("t", E[0], 1.0))
-    near, far = unit(E[0] + 3 * E[1]), E[1]
+    near, far = unit(E[0] + 4 * E[1]), E[1]
     assert coverage.kernel(np.stack([E[0], near, far]))[:, 0].tolist() == pytest.approx([1, 0, 0])
 
 
 def test_below_the_threshold_a_passage_keeps_a_little_that_falls_with_distance():
     coverage = table(("t", E[0], 1.0))
-    at = [unit(0.38 * E[0] + 0.925 * E[1]), unit(0.2 * E[0] + 0.98 * E[1]), E[1]]
+    at = [unit(0.28 * E[0] + 0.96 * E[1]), unit(0.1 * E[0] + 0.995 * E[1]), E[1]]
     values = coverage.expected(np.stack(at))[:, 0]
     assert 0.01 > values[0] > values[1] > values[2] > 0
 

@@ -12,7 +12,7 @@ from equal_stream.extraction.base import ExtractedPair, ExtractionResult, Pricin
 from equal_stream.messages import AssignedPassage, ReferencePair, pack_vector
 from equal_stream.settings import AllocationSettings, BudgetSettings, LLMSettings, Settings
 
-DIMENSION = 32
+DIMENSION = 64
 PRICING = Pricing(in_mtok_cost=0.15, out_mtok_cost=0.6)
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
