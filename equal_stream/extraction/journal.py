@@ -57,10 +57,11 @@ class LogJournal:
         """Store an entry, together with whatever else waits to be stored."""
         self._waiting.append(entry)
         async with self._writing:
-            if entry not in self._waiting:
+            if not any(waiting is entry for waiting in self._waiting):
                 return  # stored by whoever held the lock before
-            batch, self._waiting = self._waiting, []
+            batch = list(self._waiting)
             await self._store(batch)
+            del self._waiting[: len(batch)]  # not before: if this call is cancelled, the next stores them
 
     async def close(self) -> None:
         """Wait for the writing under way and close the producer."""

@@ -73,7 +73,8 @@ class ExtractionWorker:
             await self._journal.append(answer)
             result = await self.recover(ticket, passage, answer)
         self._counts[result.status] += 1
-        self._counts[f"reason:{result.reason}"] += bool(result.reason)
+        if result.reason:
+            self._counts[f"reason:{result.reason}"] += 1
         return result
 
     async def recover(self, ticket: Ticket, passage: PassageText, entry: JournalEntry) -> ExtractionResult:
