@@ -19,6 +19,7 @@ from equal_stream.clustering.base import LineageEvent, StreamClusterer
 from equal_stream.clustering.registry import clusterer_class, make_clusterer
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import AssignedPassage, ClusterEvent, EmbeddedPassage, now, unpack_vector
+from equal_stream.observability import metrics
 from equal_stream.settings import Settings
 from equal_stream.snapshots import SnapshotStore
 from equal_stream.transport.base import Consumer, OutgoingRecord, Producer, Record
@@ -35,12 +36,13 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass
 class Batch:
-    """Passages of one poll that can be clustered, and dead letters for those that cannot."""
+    """Passages of one poll that can be clustered, dead letters for those that cannot, and why."""
 
     records: list[Record] = field(default_factory=list)
     passages: list[EmbeddedPassage] = field(default_factory=list)
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
     dead: list[OutgoingRecord] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
 
 class ClusterStage:
@@ -98,7 +100,20 @@ class ClusterStage:
             for outgoing in (*assigned, *batch.dead):
                 transaction.send(outgoing)
             transaction.commit_positions(self._consumer, positions)
+        self._count(batch, events)
         return len(assigned)
+
+    def _count(self, batch: Batch, events: Sequence[LineageEvent]) -> None:
+        """Add a committed batch to the metrics."""
+        sizes = self.clusterer.sizes().values()
+        metrics.PASSAGES_ASSIGNED.inc(len(batch.passages))
+        metrics.CLUSTERS_ALIVE.set(len(sizes))
+        metrics.LARGEST_CLUSTER_SHARE.set(max(sizes, default=0.0) / (sum(sizes) or 1.0))
+        for event in events:
+            metrics.LINEAGE_EVENTS.labels(event.event).inc()
+        for reason in batch.reasons:
+            metrics.DEAD_LETTERS.labels(topics.EMBEDDED.name, reason).inc()
+        metrics.BATCHES.labels(STAGE).inc()
 
     def _decode(self, records: Sequence[Record]) -> Batch:
         batch = Batch()
@@ -108,6 +123,7 @@ class ClusterStage:
                 vector = self._vector(passage)
             except InvalidRecord as error:
                 batch.dead.append(dead_letter(record, error, stage=STAGE))
+                batch.reasons.append(error.reason)
                 continue
             batch.records.append(record)
             batch.passages.append(passage)

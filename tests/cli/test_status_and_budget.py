@@ -1,5 +1,6 @@
 """`status` and `budget`: what the log says about roles, money, pairs, clusters and targets."""
 
+import importlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +21,7 @@ from equal_stream.observability.health import Health
 from equal_stream.observability.lag import LagWatch, lag_of
 from equal_stream.observability.metrics import LAG
 from equal_stream.observability.server import RoleServer
-from equal_stream.roles import ALLOCATOR, CLUSTERER
+from equal_stream.roles import ALLOCATOR, CLUSTERER, EMBEDDER
 from equal_stream.settings import Settings
 from equal_stream.transport.base import OutgoingRecord, Transport
 from equal_stream.transport.codec import encode, tombstone
@@ -209,6 +210,5 @@ def test_status_of_an_empty_service_is_readable(shell: Shell, log: Transport) ->
 
 def test_the_declared_roles_are_as_the_consumers_have_them() -> None:
     assert set(ALLOCATOR.reads) == set(INPUTS)
-    from consumers.clusterer import GROUP  # noqa: PLC0415 - loads the clusterer
-
-    assert CLUSTERER.group == GROUP
+    for role in (EMBEDDER, CLUSTERER):
+        assert role.group == importlib.import_module(f"consumers.{role.name}").GROUP
