@@ -58,6 +58,13 @@ def test_evidence_may_be_short_where_every_character_says_more() -> None:
     assert len(verdict.accepted) == 1
 
 
+def test_evidence_may_be_short_where_it_is_a_whole_line() -> None:
+    passage = PassageText(
+        text="- List all files:\n\n`ls -a`\n\n- More:\n\n`ls`", start=0, title="ls", lang="en"
+    )
+    assert len(judged("How to list all files?", "ls -a", "ls -a", passage).accepted) == 1
+
+
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
