@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import msgspec
-from rich.console import Console, Group
-from rich.padding import Padding
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -96,7 +95,7 @@ def show(console: Console, report: DemoReport, pairs: list[QAPair], paths: list[
     console.print(table)
     console.print("\n[bold]Five of the best pairs[/], by the coverage of the target they add:")
     for pair in pairs:
-        console.print(Padding(Group(*_pair_lines(pair)), (1, 0, 0, 2)))
+        _show_pair(console, pair)
     console.print("\n[bold]Files[/]")
     for path in paths:
         console.print(Text(f"  {path}"), soft_wrap=True)
@@ -131,17 +130,23 @@ def _rows(report: DemoReport) -> list[tuple[str, str]]:
     ]
 
 
-def _pair_lines(pair: QAPair) -> list[Text]:
-    quote = " ".join(pair.evidence.quote.split())
-    return [
-        Text.assemble(("Q  ", "bold cyan"), " ".join(pair.question.split())),
-        Text.assemble(("A  ", "bold green"), _shortened(" ".join(pair.answer.split()))),
-        Text.assemble(("   evidence  ", "dim"), (f"“{_shortened(quote)}”", "italic")),
-        Text.assemble(
-            ("   source    ", "dim"), (f"{pair.url} [{pair.evidence.start}:{pair.evidence.end}]", "dim")
-        ),
-    ]
+def _show_pair(console: Console, pair: QAPair) -> None:
+    place = f"{pair.url} [{pair.evidence.start}:{pair.evidence.end}]"
+    rows = (
+        ("Q", "bold cyan", pair.question, ""),
+        ("A", "bold green", pair.answer, ""),
+        ("evidence", "dim", f"“{_shortened(pair.evidence.quote)}”", "italic"),
+    )
+    table = Table(show_header=False, box=None, padding=(0, 1, 0, 0))
+    table.add_column(justify="right", width=10)
+    table.add_column()
+    for name, style, text, look in rows:
+        table.add_row(Text(name, style), Text(_shortened(text), look))
+    console.print()
+    console.print(table)
+    console.print(Text.assemble((f"{'source':>10} ", "dim"), (place, "dim")), soft_wrap=True)
 
 
 def _shortened(text: str, characters: int = 240) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= characters else f"{text[: characters - 1]}…"

@@ -4,6 +4,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,7 @@ from equal_stream.transport.factory import open_transport
 
 TARGET = "statistics"
 DOCUMENTS = 1_000
-CAP_SHARE = 0.10  # of the tokens that extracting everything would read
-CHARACTERS_PER_TOKEN = 4.0
+CAP_TOKENS = 30_000  # less than a tenth of what extracting everything would read
 TICKETS_PER_MINUTE = 150  # slow enough that pages which come later get their chance
 LONGEST_SECONDS = 170.0
 QUIET_SECONDS = 2.0  # this long nothing moved, and the demo is over
@@ -51,46 +51,46 @@ def run_demo(settings: Settings, directory: Path, console: Console) -> DemoRepor
         No pairs came, or the cap did not hold; the report has been printed.
     """
     began = time.monotonic()
-    corpus = documents(DOCUMENTS)
-    characters = sum(len(each.text or "") for each in corpus)
-    cap = int(characters / CHARACTERS_PER_TOKEN * CAP_SHARE)
-    settings = demo_settings(settings, directory, cap)
+    settings = demo_settings(settings, directory)
     console.print(
-        f"The crawl: [bold]{len(corpus):,}[/] docstrings and READMEs installed on this machine. The target: "
-        f"60 questions about statistics. The cap: [bold]{cap:,}[/] tokens.\n"
+        f"The crawl: docstrings and READMEs of the packages installed here. The target: 60 questions about "
+        f"statistics. The cap: [bold]{CAP_TOKENS:,}[/] tokens.\n"
         "No LLM is configured, so pairs come from texts that carry their own questions and definitions."
     )
-    service = LocalService(settings)
-    transport: Transport | None = None
-    try:
-        service.start()
-        transport = open_transport(settings)
-        feed(transport, corpus)
-        tally = DemoTally(transport)
-        with Live(console=console, refresh_per_second=4, transient=True) as live:
-            _watch(
-                service, tally, len(corpus), lambda: live.update(_progress(tally, len(corpus), cap, began))
-            )
-    finally:
-        service.stop()
-        if transport is not None:
-            transport.close()
-    report = make_report(tally, cap, began, time.monotonic())
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(documents, DOCUMENTS)  # while the roles load their models
+        service = LocalService(settings)
+        transport: Transport | None = None
+        try:
+            service.start()
+            transport = open_transport(settings)
+            feed(transport, references(), reading.result())
+            tally = DemoTally(transport)
+            expected = len(reading.result())
+            with Live(console=console, refresh_per_second=4, transient=True) as live:
+                _watch(service, tally, expected, lambda: live.update(_progress(tally, expected, began)))
+        finally:
+            service.stop()
+            if transport is not None:
+                transport.close()
+    report = make_report(tally, CAP_TOKENS, began, time.monotonic())
     show(console, report, best_pairs(tally), write_files(directory, report, tally))
     if not report.pairs:
         raise DemoFailed(f"the demo produced no pairs; its log is under {directory}")
     if not report.cap_held:
-        raise DemoFailed(f"the cap of {cap} tokens was exceeded: at most {tally.most_held} were held at once")
+        raise DemoFailed(
+            f"the cap of {CAP_TOKENS} tokens was exceeded: at most {tally.most_held} were held at once"
+        )
     return report
 
 
-def demo_settings(settings: Settings, directory: Path, cap: int) -> Settings:
+def demo_settings(settings: Settings, directory: Path) -> Settings:
     """Return the settings of the demo: embedded parts, no LLM, a cap in tokens, an even pace."""
     return settings.model_copy(
         update={
             "transport": "embedded",
             "data_dir": directory / "data",
-            "budget": settings.budget.model_copy(update={"tokens_total": cap, "usd_total": None}),
+            "budget": settings.budget.model_copy(update={"tokens_total": CAP_TOKENS, "usd_total": None}),
             "allocation": settings.allocation.model_copy(
                 update={"max_tickets_per_minute": TICKETS_PER_MINUTE, "snapshot_seconds": 15.0}
             ),
@@ -108,10 +108,10 @@ def references() -> list[ReferencePair]:
     ]
 
 
-def feed(transport: Transport, corpus: list[CrawledDocument]) -> None:
+def feed(transport: Transport, target: list[ReferencePair], corpus: list[CrawledDocument]) -> None:
     """Publish the target, then the crawl."""
     producer = transport.producer()
-    for reference in references():
+    for reference in target:
         key = f"{reference.target}/{reference.ref_id}"
         producer.send(encode(reference, topic=topics.REFERENCES.name, key=key, source=SOURCE))
     for document in corpus:
@@ -156,12 +156,12 @@ def _idle(service: LocalService) -> str:
     return ""
 
 
-def _progress(tally: DemoTally, expected: int, cap: int, began: float) -> Table:
+def _progress(tally: DemoTally, expected: int, began: float) -> Table:
     table = Table.grid(padding=(0, 2))
     rows = (
         ("documents", f"{tally.documents:,} of {expected:,}"),
         ("passages", f"{tally.passages:,} in {len(tally.clusters)} clusters"),
-        ("spent", f"{tally.spent:,} of {cap:,} tokens"),
+        ("spent", f"{tally.spent:,} of {CAP_TOKENS:,} tokens"),
         ("on the theme", f"{tally.theme_spent / max(1, tally.spent):.0%} of the spend"),
         ("pairs", f"{len(tally.pairs):,}"),
         ("time", f"{time.monotonic() - began:.0f} s"),
