@@ -6,6 +6,7 @@ point: ids follow from content, the store is written before anything is publishe
 remembers of a document names the crawl record that wrote it, so that a replay is recognised.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -30,6 +31,7 @@ from equal_stream.store.base import Store
 from equal_stream.transport.base import Consumer, Positions, Producer, Record
 from equal_stream.transport.codec import dead_letter
 
+_LOG = logging.getLogger(__name__)
 _POINTS_AT_ONCE = 128  # a Qdrant server takes 64-256 best
 
 
@@ -175,7 +177,9 @@ class EmbeddingStage:
         for record in batch.records:
             try:
                 arrivals.append(read_arrival(record, self._settings.max_document_characters))
-            except InvalidRecord as error:
+            except Exception as error:  # noqa: BLE001 - whatever one page provokes, the others go on
+                if not isinstance(error, InvalidRecord):
+                    _LOG.exception("record %s/%s/%s", record.topic, record.partition, record.offset)
                 batch.dead.append(dead_letter(record, error, stage=ROLE))
         return arrivals
 
