@@ -22,13 +22,14 @@ _PROSE_SECTIONS = frozenset({"", "Note", "Notes"})
 _POINTS_AT_PAGE = re.compile(  # opens a sentence, or points at something on the page, and names nothing
     r"(?<![\w'’.+-])(?:a|also|although|an|and|any|are|as|at|because|before|both|but|by|calling|can|currently|default|"
     r"do|did|does|each|either|every|first|following|for|from|furthermore|given|hence|here|how|however|if|in|"
-    r"input|instead|is|it|its|last|latter|many|may|method|more|moreover|most|must|next|no|nor|not|notes?|on|"
-    r"once|one|only|or|other|otherwise|our|output|parameters|passing|please|returned|returns|same|second|"
+    r"input|instead|is|it|its|last|latter|many|may|method|more|moreover|most|must|next|no|nor|not|notes?|now|on|"
+    r"once|one|only|or|other|otherwise|our|output|parameters|passing|please|returned|returns|right|same|second|"
     r"setting|should|since|so|some|such|that|the|their|then|there|therefore|these|they|this|those|though|thus|"
     r"to|two|typically|unless|until|use|user|using|usually|values?|we|what|when|where|whether|which|while|who|"
     r"why|with|without|you|your)(?![\w'’.+-])",
     re.IGNORECASE,
 )
+_PREPOSITIONS = frozenset({"of", "about", "between", "under", "over", "into"})
 _WORD = r"[\w’'.+-]+"
 _SUBJECT = rf"(?:(?P<article>The|An?)\s+)?(?P<subject>{_WORD}(?:\s+{_WORD}){{0,4}}?)"
 _IS = re.compile(rf"{_SUBJECT}\s+(?P<verb>is|are)\s+(?:an?|the|used|defined)\b")
@@ -74,6 +75,8 @@ def _is_name(match: re.Match[str]) -> bool:
     said = match["subject"].split()
     if _POINTS_AT_PAGE.search(match["subject"]):
         return False
+    if said[-1].casefold() in _PREPOSITIONS:
+        return False  # "A study of tests …": the verb is no verb
     if sum(letter.isalpha() for letter in match["subject"]) < _FEWEST_LETTERS:
         return False
     match match["article"]:

@@ -18,7 +18,7 @@ _PROMPT = re.compile(r"[ \t]*(?P<mark>>>>|\.\.\.)(?: (?P<code>.*)|\s*)$")
 _COMMENT = re.compile(r"\s*(?:^|\s\s)#[^'\"]*$|\s*# ?doctest:.*$")
 _LONGEST_SESSION = 400  # characters: what one question can hold
 _LONGEST_RESULT = 120
-_NOT_A_RESULT = re.compile(r"Traceback|\.\.\.|<|#|\bat 0x")  # errors, elisions, addresses of objects
+_NOT_A_RESULT = re.compile(r"\n|Traceback|\.\.\.|<|#|\bat 0x")  # many lines, errors, elisions, addresses
 _BY_CUSTOM = frozenset({"np", "pd", "plt", "stats", "nx", "sp", "scipy", "numpy", "torch", "xp"})
 
 
@@ -73,7 +73,8 @@ def _sessions(text: str) -> Iterator[list[Step]]:
 
 
 def _is_result(result: str) -> bool:
-    return len(result) <= _LONGEST_RESULT and "\n" not in result and not _NOT_A_RESULT.search(result)
+    says_something = any(character.isalnum() for character in result)
+    return says_something and len(result) <= _LONGEST_RESULT and not _NOT_A_RESULT.search(result)
 
 
 def _stands_alone(setup: list[str], expression: str, name: str) -> bool:

@@ -29,7 +29,7 @@ _LABELLED = re.compile(
 )
 _LABEL = re.compile(rf"[ \t]*{_MARK}{_ASKS}[ \t]*\d{{0,3}}[ \t]*[:.：)]")
 _ASKING_LINE = re.compile(
-    rf"^[ ]{{0,3}}(?:[-*•][ \t]+)?{_MARK}{_NUMBER}(?P<question>[^\n]*[?？؟])[ \t]*(?:\*\*|__)?[ \t#]*\n"
+    rf"^[ ]{{0,3}}(?:[-*•][ \t]+)?{_MARK}{_NUMBER}(?P<question>\S[^\n]*[?？؟])[ \t]*(?:\*\*|__)?[ \t#]*\n"
     r"(?:[=\-~^\"'+*]{3,}[ \t]*(?:\n|\Z))?\s*",
     re.MULTILINE,
 )

@@ -31,6 +31,7 @@ _SPHINX_ENTRY = re.compile(
     r"(?:[ \t]+(?P<name>\*{0,2}\w[\w.]*))?:[ \t]*(?=\S)",
     re.MULTILINE,
 )
+_LONGEST_TYPE = 4  # words
 _PARAMETERS = frozenset({"Args", "Arguments", "Parameters", "Other Parameters"})
 _SPHINX_SECTIONS = {"raises": "Raises", "return": "Returns", "returns": "Returns"}
 
@@ -73,6 +74,8 @@ def entries(text: str) -> Iterator[Entry]:
 
 def _numpy_entries(text: str, section: Section) -> Iterator[Entry]:
     for match in _NUMPY_ENTRY.finditer(text, section.body.start, section.body.end):
+        if len(match["type"].split()) > _LONGEST_TYPE and " : " not in match.group():
+            continue  # Google's "name: description", whose indentation a cut took away
         end = _indented_until(text, match.end(), section.body.end, shallower_than=1)
         yield Entry(section.title, match["name"], match["type"].strip(), trim(text, match.end(), end))
 

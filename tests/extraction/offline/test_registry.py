@@ -170,6 +170,11 @@ def test_a_sphinx_docstring_is_read_and_its_fields_are_no_part_of_the_summary() 
     }
 
 
+def test_a_question_within_a_description_is_no_question_of_the_page() -> None:
+    text = "shared : bool\n    Generate a shared library?\nrunner : Runner\n    It compiles the files.\n"
+    assert asked(page(text, "tools.compile_link.link", start=50)) == {}
+
+
 def test_a_class_is_asked_what_it_is() -> None:
     text = "A lock that many readers or one writer may hold at a time."
     assert list(asked(page(text, "locks.shared.ReadWriteLock"))) == ["What is locks.shared.ReadWriteLock?"]
@@ -212,6 +217,7 @@ def test_a_sentence_that_defines_something_answers_what_it_is(text: str, questio
         "Custom models are not supported yet, but the list of them can be asked for anyway.",
         "Five tests concluded because the belt that was being tested broke on the first day.",
         "It is the fourth central moment divided by the square of the variance of the data.",
+        "A comparative study of tests for homogeneity of variances, with applications to bidding data.",
         "L is the target sequence length, and S is the source sequence length of the batch.",
     ],
 )
@@ -238,6 +244,7 @@ def test_definitions_are_asked_for_in_english_only() -> None:
         (">>> for x in y:\n...     rank(x)\n1", {}),
         (">>> x = rank([3])", {}),
         (">>> rank([3)\n1", {}),
+        (">>> rank([3])\n```", {}),
         (">>> rank([3])\nmany\nlines", {}),
         (">>> len([3])\n1", {}),
     ],
