@@ -87,7 +87,7 @@ class FolderFollower:
             at = replace(at, offset=0, lines=0, records=0)
         self._count_file(at)
         source.seek(at.offset)
-        at = replace(at, version=file.version, finished=True)
+        at = replace(at, version=file.version, finished=False)
         for line in read_lines(source, at.lines):
             if not _whole_line(line):
                 break  # it is read when the file has changed again
@@ -99,9 +99,9 @@ class FolderFollower:
             if at.records % CHECKPOINT_ITEMS == 0:
                 self._save(file, at)
             if self._ingest.done:
-                at = replace(at, finished=False)
-                break
-        self._save(file, at)
+                self._save(file, at)
+                return
+        self._save(file, replace(at, finished=True))
 
     def _whole(self, file: FolderFile, at: FilePosition, source: Source, feed: Feed) -> None:
         """Publish the records of a complete file that are not published yet."""
