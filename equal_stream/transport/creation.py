@@ -32,12 +32,6 @@ def topic_specs(settings: Settings) -> list[TopicSpec]:
     return specs
 
 
-def message_limits() -> dict[str, int]:
-    """Return the largest record in bytes that each topic is declared to take, dead letters included."""
-    limits = {topic.name: topic.max_message_bytes for topic in TOPICS}
-    return limits | {dead_letter(topic.name): _dead_letter_bytes(topic) for topic in CONSUMED}
-
-
 def _spec(topic: Topic, settings: Settings) -> TopicSpec:
     return TopicSpec(
         topic.name,
@@ -50,11 +44,8 @@ def _spec(topic: Topic, settings: Settings) -> TopicSpec:
 
 def _dead_letter_spec(topic: Topic, settings: Settings) -> TopicSpec:
     name = dead_letter(topic.name)
-    return TopicSpec(name, _partitions(name, 1, settings), "delete", -1, _dead_letter_bytes(topic))
-
-
-def _dead_letter_bytes(topic: Topic) -> int:
-    return topic.max_message_bytes + _DEAD_LETTER_HEADERS
+    max_bytes = topic.max_message_bytes + _DEAD_LETTER_HEADERS
+    return TopicSpec(name, _partitions(name, 1, settings), "delete", -1, max_bytes)
 
 
 def _partitions(name: str, declared: int, settings: Settings) -> int:

@@ -1,7 +1,8 @@
 """Dead letters: records that cannot be used, kept as they came, with why, where and when in headers.
 
 Key, value and headers stay byte for byte, so a dead letter can be replayed once its cause is gone. What
-is known about the failure stands in further headers whose names begin with ``dlq_``.
+is known about the failure stands in further headers whose names begin with ``dlq_``. One exception: no
+log takes a record with neither key nor value, so its dead letter has an empty key, and ``dlq_key`` says so.
 """
 
 from equal_stream.errors import InvalidRecord
@@ -41,6 +42,10 @@ def dead_letter(record: Record, error: Exception, *, stage: str, attempt: int = 
         "version": _FORMAT,
         "at": now().isoformat(),
     }
+    nothing = record.key is None and record.value is None
+    if nothing:
+        about["key"] = "null"
     kept = tuple(header for header in record.headers if not header[0].startswith(PREFIX))
     added = tuple((PREFIX + name, text.encode("utf-8", "replace")) for name, text in about.items())
-    return OutgoingRecord(dead_letter_topic(record.topic), record.key, record.value, kept + added)
+    key = b"" if nothing else record.key
+    return OutgoingRecord(dead_letter_topic(record.topic), key, record.value, kept + added)

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Timer
+from threading import Event, Lock, Timer
 
 import msgspec
 import pytest
@@ -73,13 +73,36 @@ def nothing_more(consumer: Consumer) -> bool:
 
 
 def poll_until(condition: Callable[[], bool], *consumers: Consumer) -> list[Record]:
-    """Poll the consumers in turn until something holds; return what came."""
+    """Poll the consumers, each in a thread of its own, until something holds; return what came."""
     found: list[Record] = []
+    turns = [Lock() for _ in consumers]  # a consumer is used by one thread at a time
+    stop = Event()
+
+    def keep_polling(consumer: Consumer, turn: Lock) -> None:
+        while not stop.is_set():
+            with turn:
+                found.extend(consumer.poll(1000, 0.05))
+            time.sleep(0.001)
+
+    def holds() -> bool:
+        taken = [turn for turn in turns if turn.acquire(blocking=False)]
+        try:
+            return len(taken) == len(turns) and condition()
+        finally:
+            for turn in taken:
+                turn.release()
+
     give_up = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < give_up, "it never came to pass"
-        for each in consumers:
-            found += each.poll(1000, 0.05)
+    with ThreadPoolExecutor(len(consumers)) as threads:
+        polling = [threads.submit(keep_polling, *each) for each in zip(consumers, turns, strict=True)]
+        try:
+            while not holds():
+                assert time.monotonic() < give_up, "it never came to pass"
+                time.sleep(0.002)
+        finally:
+            stop.set()
+    for each in polling:
+        each.result()
     return found
 
 

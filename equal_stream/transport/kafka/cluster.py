@@ -1,26 +1,27 @@
 """What the cluster knows: topics, their partitions and limits, positions of logs and groups."""
 
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import kafka.errors as k
-from kafka import IsolationLevel, KafkaAdminClient, OffsetSpec
+from kafka import IsolationLevel, KafkaAdminClient, KafkaConsumer, OffsetSpec
 from kafka import TopicPartition as KafkaPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from equal_stream.settings import Settings
 from equal_stream.transport.base import Positions, TopicSpec
 from equal_stream.transport.exceptions import UnknownTopic
-from equal_stream.transport.kafka.connection import MAX_RECORD_BYTES, connection_options
+from equal_stream.transport.kafka.connection import MAX_RECORD_BYTES, connection_options, consumer_options
 from equal_stream.transport.kafka.errors import translate, translated
 
 # A broker that has just started makes its topic of group positions when it is first asked for one.
 _COORDINATOR_MOVES = (k.CoordinatorNotAvailableError, k.CoordinatorLoadInProgressError, k.NotCoordinatorError)
 _COORDINATOR_SECONDS = 30.0
 _COORDINATOR_PAUSE = 0.2
+
+_LOOK_UP_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Cluster:
         self.bootstrap = settings.kafka.bootstrap_servers
         self.prefix = settings.topics.prefix
         self._replication_factor = settings.topics.replication_factor
+        self._settings = settings.kafka
         self._options = connection_options(settings.kafka)
         self._lock = threading.RLock()
         self._client: Any = None
@@ -110,21 +112,18 @@ class Cluster:
         return self._offsets(names, OffsetSpec.LATEST)
 
     def committed(self, group: str, names: Sequence[str]) -> Positions:
-        """Return what a group has committed, for the partitions that have anything."""
+        """Return what a group has committed, for the partitions that have anything.
+
+        A consumer asks, not the admin client: it waits for transactions that are just being completed.
+        """
         partitions = self.partitions(names)
-        full_name = self.prefix + group
-        deadline = time.monotonic() + _COORDINATOR_SECONDS
         with translated(self.bootstrap):
-            while True:
-                try:
-                    with self._lock:
-                        found = self._admin().list_group_offsets({full_name: partitions})[full_name]
-                    break
-                except _COORDINATOR_MOVES:
-                    if time.monotonic() >= deadline:
-                        raise
-                    time.sleep(_COORDINATOR_PAUSE)
-        return {self.short(at): each.offset for at, each in found.items() if each.offset >= 0}
+            consumer = KafkaConsumer(**consumer_options(self._settings, self.prefix + group))
+            try:
+                found = {at: consumer.committed(at, timeout_ms=_LOOK_UP_MS) for at in partitions}
+            finally:
+                consumer.close(autocommit=False)
+        return {self.short(at): offset for at, offset in found.items() if offset is not None}
 
     def close(self) -> None:
         """Close the connection."""

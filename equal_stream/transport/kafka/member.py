@@ -3,12 +3,18 @@
 What fences a member that was given up for dead: every commit carries the generation of the group under
 which its records were polled, and the broker refuses an older one. The broker does not check that a
 member still owns a partition, so that is checked here.
+
+kafka-python 3.0 forgets a join that completes between two polls and begins the next one, so members that
+poll briefly would rebalance for ever. Hence a poll does not return while the group is rebalancing, up to
+a few seconds: there is nothing to read meanwhile anyway.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from kafka import ConsumerGroupMetadata
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.structs import MemberState
 
 from equal_stream.settings import KafkaSettings
 from equal_stream.transport.base import Record, TopicPartition
@@ -16,6 +22,9 @@ from equal_stream.transport.exceptions import PositionsLost
 from equal_stream.transport.kafka.cluster import Cluster
 from equal_stream.transport.kafka.consumer import Claim, KafkaEnd
 from equal_stream.transport.kafka.errors import translated
+
+_REBALANCE_SECONDS = 3.0
+_STEP_SECONDS = 0.1
 
 
 class KafkaMember(KafkaEnd):
@@ -37,8 +46,11 @@ class KafkaMember(KafkaEnd):
             self._client.subscribe(full_names)
 
     def poll(self, max_records: int, timeout: float) -> list[Record]:
-        """Return up to `max_records` records, waiting at most `timeout` seconds for the first."""
+        """Return up to `max_records` records, waiting `timeout` seconds for the first, or for the group."""
+        give_up = time.monotonic() + timeout + _REBALANCE_SECONDS
         records = super().poll(max_records, timeout)
+        while not records and self._rebalances() and time.monotonic() < give_up:
+            records = super().poll(max_records, _STEP_SECONDS)
         self._polled_as = self._client.group_metadata()
         return records
 
@@ -52,6 +64,9 @@ class KafkaMember(KafkaEnd):
             if at not in assigned or offset.offset > self._position(at):
                 raise self._lost(f"partition {at.partition} of {at.topic} was taken away")
         return Claim(self, self._polled_as, offsets)
+
+    def _rebalances(self) -> bool:
+        return bool(self._client.group_metadata().state == MemberState.REBALANCING)
 
     def _lost(self, why: str) -> PositionsLost:
         self.rewind()
