@@ -21,10 +21,10 @@ class LiveTable:
         console = console or Console()
         if not console.is_terminal:
             console.width = _TABLE_WIDTH
-        self._live = Live(console=console, auto_refresh=False, get_renderable=self._render)
         self._newest: deque[QAPair] = deque(maxlen=_SHOWN)
         self._pairs = 0
         self._withdrawn = 0
+        self._live = Live(console=console, auto_refresh=False, get_renderable=self._render)
 
     def __enter__(self) -> "LiveTable":
         self._live.start()
