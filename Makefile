@@ -27,6 +27,9 @@ $(READY): requirements/lock.txt requirements/uv.txt pyproject.toml
 lock:  ## Resolve pyproject.toml again into the hashed lock (no index addresses)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra build --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements/lock.txt
+	$(BIN)/uv pip compile pyproject.toml --extra build --constraint requirements/lock.txt --generate-hashes --universal \
+	  --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet \
+	  --output-file requirements/runtime.txt
 	echo uv | $(BIN)/uv pip compile - --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements/uv.txt
 
