@@ -42,7 +42,12 @@ def run_allocator(settings: Settings, stop: threading.Event) -> None:
     connection = connect(settings)
     try:
         actor_class: Any = ray.remote(AllocatorActor)
-        actor = actor_class.options(num_cpus=0, max_restarts=-1, max_concurrency=4).remote(settings)
+        actor = actor_class.options(
+            num_cpus=0,
+            max_restarts=-1,
+            max_concurrency=4,
+            resources={"node:__internal_head__": 0.001},  # always the same machine, hence its snapshots
+        ).remote(settings)
         try:
             _watch(actor, stop)
         finally:
