@@ -15,9 +15,10 @@ from equal_stream.transport.exceptions import (
     UnknownTopic,
 )
 
+_FENCING = (k.ProducerFencedError, k.InvalidProducerEpochError, k.TransactionCoordinatorFencedError)
 _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[str, str], EqualStreamError]], ...] = (
     (
-        (k.ProducerFencedError, k.InvalidProducerEpochError, k.TransactionCoordinatorFencedError),
+        _FENCING,
         lambda at, _: Fenced(
             f"Kafka at {at} has given the transactional id to a newer instance: this one must stop"
         ),
@@ -65,7 +66,8 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[str, str], Equ
         (k.RetriableError, OSError),
         lambda at, told: TransportUnavailable(
             f"no Kafka broker answers at {at} ({told}): "
-            "check EQUAL_STREAM_KAFKA__BOOTSTRAP_SERVERS, the network and kafka.security_protocol"
+            "check EQUAL_STREAM_KAFKA__BOOTSTRAP_SERVERS, the network, kafka.security_protocol "
+            "and the credentials"
         ),
     ),
 )
@@ -80,6 +82,11 @@ def translated(bootstrap: str) -> Iterator[None]:
         raise translate(error, bootstrap) from error
 
 
+def is_fencing(error: BaseException) -> bool:
+    """Tell whether an error means that a newer producer has the transactional id."""
+    return isinstance(_root(error), _FENCING)
+
+
 def translate(error: BaseException, bootstrap: str) -> EqualStreamError:
     """Return our error for one of the client's."""
     cause = _root(error)
@@ -87,7 +94,11 @@ def translate(error: BaseException, bootstrap: str) -> EqualStreamError:
     for kinds, meaning in _MEANINGS:
         if isinstance(cause, kinds):
             return meaning(bootstrap, told)
-    return TransportError(f"Kafka at {bootstrap} failed ({told})")
+    if type(cause) is k.KafkaError:  # the client's own word for requests that were not answered in time
+        return TransportUnavailable(
+            f"Kafka at {bootstrap} did not do what was asked ({told}): check that it is well"
+        )
+    return TransportError(f"Kafka at {bootstrap} refused ({told})")
 
 
 def _root(error: BaseException) -> BaseException:

@@ -10,7 +10,6 @@ from typing import Any
 import kafka.errors as k
 from kafka import KafkaProducer
 
-from equal_stream.errors import EqualStreamError
 from equal_stream.settings import KafkaSettings
 from equal_stream.transport.base import OutgoingRecord
 from equal_stream.transport.exceptions import (
@@ -25,7 +24,7 @@ from equal_stream.transport.kafka.cluster import Cluster
 from equal_stream.transport.kafka.connection import producer_options
 from equal_stream.transport.kafka.consumer import Claim
 from equal_stream.transport.kafka.deadline import DeadlineExpired, call_within
-from equal_stream.transport.kafka.errors import translate, translated
+from equal_stream.transport.kafka.errors import is_fencing, translate, translated
 from equal_stream.transport.kafka.transaction import KafkaTransaction
 from equal_stream.transport.sizes import record_bytes
 
@@ -103,7 +102,7 @@ class KafkaLogProducer:
                 self._discard()
                 raise
             except BaseException as error:
-                self._abort(error)
+                self._abort(error, begun_to_commit=not transaction.open)
                 if isinstance(error, PositionsLost):
                     for claim in transaction.claims:
                         claim.consumer.rewind()
@@ -164,14 +163,15 @@ class KafkaLogProducer:
         # 2. Positions join the transaction; the broker checks the members' generations.
         for claim in transaction.claims:
             self._join(claim)
-        # 3. The broker writes the decision.
+        # 3. The broker writes the decision. Without its answer, the decision is not known.
         try:
-            with translated(self._cluster.bootstrap):
-                call_within(self._patience, self._client.commit_transaction)
-        except DeadlineExpired as error:
+            call_within(self._patience, self._client.commit_transaction)
+        except (DeadlineExpired, k.KafkaError) as error:
+            if isinstance(error, k.KafkaError) and is_fencing(error):
+                raise self._fencing() from error
             raise TransactionTimedOut(
-                f"Kafka at {self._cluster.bootstrap} did not say within {self._patience:.0f} s whether "
-                f"a transaction of {self._id} is committed: stop this process and recover"
+                f"Kafka at {self._cluster.bootstrap} did not say whether a transaction of {self._id} is "
+                f"committed ({type(error).__name__}): stop this process and recover"
             ) from error
 
     def _join(self, claim: Claim) -> None:
@@ -183,7 +183,7 @@ class KafkaLogProducer:
         except DeadlineExpired as error:
             raise self._unreachable() from error
 
-    def _abort(self, error: BaseException) -> None:
+    def _abort(self, error: BaseException, *, begun_to_commit: bool) -> None:
         """Abort, and keep the client only if nothing of the transaction can be left in it."""
         if isinstance(error, Fenced):
             self._fenced = True
@@ -194,10 +194,10 @@ class KafkaLogProducer:
         except DeadlineExpired:
             self._discard()
         except k.KafkaError as failure:
-            self._fenced = isinstance(translate(failure, self._cluster.bootstrap), Fenced)
+            self._fenced = is_fencing(failure)
             self._discard()
         else:
-            if isinstance(error, EqualStreamError):
+            if begun_to_commit:
                 self._discard()
 
     def _discard(self, timeout: float = 0.0) -> None:
