@@ -1,0 +1,1 @@
+"""Benchmarks: every figure that the README or docs claim comes from a command in here."""
