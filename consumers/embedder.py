@@ -208,7 +208,8 @@ def run_embedder(settings: Settings, stop: threading.Event) -> None:
 
     sys.setswitchinterval(_SWITCH_SECONDS)
     transport = open_transport(settings)
-    connection = None if settings.store.url else connect(settings)  # an embedded store is owned by a Ray actor
+    # An embedded store is owned by a Ray actor.
+    connection = None if settings.store.url else connect(settings)
     try:
         encoder = Encoder(settings.embedding)
         stores = open_stores(settings, encoder.identity, encoder.dimension)

@@ -1,8 +1,9 @@
 """The text of a document: the one that all character offsets count in.
 
-`text` is taken as it came, to the character. For a page given as `html` it is what `html.page_text` makes
-of it; the same page gives the same text. Nothing is cleaned here: what the encoder must not see is kept
-from it at the last moment (`tokens.encodable`), so that `text[start:end]` holds for everybody.
+`text` is taken as it came, to the character, unless it is blank and there is html. For a page given as
+`html` it is what `html.page_text` makes of it; the same page gives the same text. Nothing is cleaned here:
+what the encoder must not see is kept from it at the last moment (`tokens.encodable`), so that
+`text[start:end]` holds for everybody.
 """
 
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def document_text(document: CrawledDocument, max_characters: int) -> DocumentTex
         ``no-content`` when there is neither text nor html, ``invalid-text`` for lone surrogates, or what
         `page_text` raises.
     """
-    if document.text is not None:
+    if document.text is not None and (document.html is None or document.text.strip()):
         text, title = document.text, ""
         _require_encodable(text, "text")
     elif document.html is not None:

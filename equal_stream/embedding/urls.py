@@ -49,9 +49,9 @@ def canonical_url(url: str) -> str:
     if not parts.netloc:
         if scheme in _DEFAULT_PORTS:
             raise _invalid("names no host")
-        return urlunsplit(SplitResult(scheme, "", _path_of_opaque(parts.path), parts.query, ""))
+        return urlunsplit(SplitResult(scheme, "", _path_of_opaque(parts.path), _query(parts.query), ""))
     host = _host(parts.hostname or "")
-    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    user = _percent(f"{parts.netloc.rpartition('@')[0]}@") if "@" in parts.netloc else ""
     shown_port = "" if port is None or port == _DEFAULT_PORTS.get(scheme) else f":{port}"
     path = _without_dot_segments(_percent(parts.path)) or "/"
     return urlunsplit(SplitResult(scheme, f"{user}{host}{shown_port}", path, _query(parts.query), ""))

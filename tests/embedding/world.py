@@ -1,4 +1,4 @@
-"""A log, a store and an embedding stage in one directory, with an encoder that counts instead of computing."""
+"""A log, a store and an embedding stage in one directory, with an encoder that only counts."""
 
 import hashlib
 import json
@@ -24,35 +24,9 @@ from equal_stream.transport.factory import open_transport
 
 URL = "https://example.org/"
 WORDS = [
-    "river",
-    "mountain",
-    "copper",
-    "engine",
-    "violin",
-    "harbour",
-    "glacier",
-    "lantern",
-    "orchard",
-    "thunder",
-    "marble",
-    "compass",
-    "meadow",
-    "cotton",
-    "furnace",
-    "granite",
-    "whistle",
-    "canyon",
-    "pepper",
-    "saddle",
-    "velvet",
-    "anchor",
-    "beacon",
-    "cradle",
-    "dagger",
-    "ember",
-    "falcon",
-    "garnet",
-    "hazel",
+    *("river", "mountain", "copper", "engine", "violin", "harbour", "glacier", "lantern", "orchard"),
+    *("thunder", "marble", "compass", "meadow", "cotton", "furnace", "granite", "whistle", "canyon"),
+    *("pepper", "saddle", "velvet", "anchor", "beacon", "cradle", "dagger", "ember", "falcon", "garnet"),
 ]
 
 
