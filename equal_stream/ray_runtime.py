@@ -26,6 +26,7 @@ from equal_stream.errors import ConfigurationError, DependencyUnavailable
 from equal_stream.settings import Settings
 
 _OBJECT_STORE_BYTES = 200 * 2**20  # tickets, passages and results are small: Ray's default is 30 % of memory
+_JOIN_SECONDS = 5.0  # usually a tenth of a second, once the port answers
 _SOCKET_DIRECTORY_LENGTH = 40  # Ray adds some 65 characters, and a Unix socket's path may have 107
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -179,7 +180,7 @@ def _join(settings: Settings, deadline_seconds: float) -> RayConnection:
             time.sleep(0.5)
     try:
         _within(
-            max(10.0, deadline - time.monotonic()),
+            max(_JOIN_SECONDS, deadline - time.monotonic()),
             lambda: ray.init(
                 address=address,
                 namespace=settings.ray.namespace,

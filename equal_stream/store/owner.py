@@ -9,9 +9,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import ray
+
 from equal_stream.store.base import CollectionSpec
 from equal_stream.store.edge import EdgeStore
 
+CONCURRENCY = {"read": 4, "write": 1}  # threads; a long write does not keep readers waiting
 _HANDOVER_SECONDS = 20.0  # until a predecessor that is being killed has let go of the files
 
 
@@ -29,8 +32,14 @@ class StoreOwner:
         self._stores: dict[str, EdgeStore] = {}
         self._opening = threading.Lock()
 
-    def call(self, spec: CollectionSpec, method: str, *args: Any, **options: Any) -> Any:
-        """Carry out a method of the store that `spec` names."""
+    @ray.method(concurrency_group="read")
+    def read(self, spec: CollectionSpec, method: str, *args: Any, **options: Any) -> Any:
+        """Carry out a reading method of the store that `spec` names, beside a write if need be."""
+        return getattr(self._store(spec), method)(*args, **options)
+
+    @ray.method(concurrency_group="write")
+    def write(self, spec: CollectionSpec, method: str, *args: Any, **options: Any) -> Any:
+        """Carry out a writing method of the store that `spec` names, one after another."""
         return getattr(self._store(spec), method)(*args, **options)
 
     def _store(self, spec: CollectionSpec) -> EdgeStore:

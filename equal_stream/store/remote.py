@@ -7,7 +7,7 @@ inserts are signed (see `claims`), the rest is idempotent.
 import hashlib
 import time
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import ray
@@ -19,12 +19,11 @@ from equal_stream.settings import Settings
 from equal_stream.store import shapes
 from equal_stream.store.base import CollectionSpec, Hit, Match, Payload, Point, StoreUnavailable
 from equal_stream.store.claims import CLAIM, new_claim, signed
-from equal_stream.store.owner import StoreOwner
+from equal_stream.store.owner import CONCURRENCY, StoreOwner
 
 _POINTS_A_CALL = 256  # longer writes would keep other callers waiting
 _ROWS_A_CALL = 16  # as many queries over 100,000 passages take 60 ms
 _RETRY_SECONDS = 0.2
-_READING, _WRITING = "read", "write"  # the actor's concurrency groups
 
 _Item = TypeVar("_Item")
 
@@ -40,7 +39,7 @@ def owner_of(settings: Settings) -> Any:
         "store-owner-" + hashlib.sha256(root.encode()).hexdigest()[:12],
         root,
         max_restarts=-1,
-        concurrency_groups={_READING: 4, _WRITING: 1},
+        concurrency_groups=CONCURRENCY,
         resources={"node:__internal_head__": 0.001},  # always the same machine, hence the same files
     )
 
@@ -74,7 +73,7 @@ class RemoteStore:
         """Insert or replace points by id; of an id given twice the last point stays."""
         shapes.check_points(self.spec, points)
         for some in _parts(points, _POINTS_A_CALL):
-            self._call(_WRITING, "upsert", some)
+            self._write("upsert", some)
 
     def insert_new(self, points: Sequence[Point]) -> list[str]:
         """Insert points whose id is free; return the ids that were taken already (left untouched)."""
@@ -88,41 +87,41 @@ class RemoteStore:
     def _insert(self, points: Sequence[Point]) -> list[str]:
         claim = new_claim()
         refused: list[str]
-        refused, asked = self._asked(_WRITING, "insert_new", signed(points, claim))
+        refused, asked = self._asked("write", "insert_new", signed(points, claim))
         if not refused or asked == 1:
             return refused
-        ours: list[Point] = self._call(_READING, "scroll", {CLAIM: [claim]}, limit=len(points))
+        ours: list[Point] = self._read("scroll", {CLAIM: [claim]}, limit=len(points))
         return [id_ for id_ in refused if id_ not in {point.id for point in ours}]
 
     def set_payload(self, ids: Sequence[str], payload: Payload) -> None:
         """Set these payload fields on existing points; unknown ids are ignored."""
         for some in _parts(ids, _POINTS_A_CALL):
-            self._call(_WRITING, "set_payload", some, payload)
+            self._write("set_payload", some, payload)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete points; unknown ids are ignored."""
         for some in _parts(ids, _POINTS_A_CALL):
-            self._call(_WRITING, "delete", some)
+            self._write("delete", some)
 
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Point | None]:
         """Return the points in the order asked, None where there is none."""
         found: list[Point | None] = []
         for some in _parts(ids, _POINTS_A_CALL):
-            found += self._call(_READING, "get", some, vectors=vectors)
+            found += self._read("get", some, vectors=vectors)
         return found
 
     def scroll(
         self, match: Match | None = None, *, limit: int = 256, after: str | None = None
     ) -> list[Point]:
         """Return up to `limit` points without vectors, ordered by id, that come after the id `after`."""
-        points: list[Point] = self._call(_READING, "scroll", match, limit=limit, after=after)
+        points: list[Point] = self._read("scroll", match, limit=limit, after=after)
         return points
 
     def find(self, matches: Sequence[Match], *, limit: int = 16) -> list[list[Point]]:
         """Return, for each of several filters, up to `limit` matching points without vectors."""
         found: list[list[Point]] = []
         for some in _parts(matches, _POINTS_A_CALL):
-            found += self._call(_READING, "find", some, limit=limit)
+            found += self._read("find", some, limit=limit)
         return found
 
     def knn(self, vectors: NDArray[np.float32], k: int, match: Match | None = None) -> list[list[Hit]]:
@@ -130,30 +129,34 @@ class RemoteStore:
         shapes.check_queries(self.spec, vectors)
         hits: list[list[Hit]] = []
         for start in range(0, len(vectors), _ROWS_A_CALL):
-            hits += self._call(_READING, "knn", vectors[start : start + _ROWS_A_CALL], k, match)
+            hits += self._read("knn", vectors[start : start + _ROWS_A_CALL], k, match)
         return hits
 
     def count(self, match: Match | None = None) -> int:
         """Return the exact number of matching points."""
-        number: int = self._call(_READING, "count", match)
+        number: int = self._read("count", match)
         return number
 
     def close(self) -> None:
         """Forget the owner, which lives on for the other roles; every write is on disk already."""
         self._owner = None
 
-    def _call(self, group: str, method: str, *args: Any, **options: Any) -> Any:
-        return self._asked(group, method, *args, **options)[0]
+    def _read(self, method: str, *args: Any, **options: Any) -> Any:
+        return self._asked("read", method, *args, **options)[0]
 
-    def _asked(self, group: str, method: str, *args: Any, **options: Any) -> tuple[Any, int]:
+    def _write(self, method: str, *args: Any) -> None:
+        self._asked("write", method, *args)
+
+    def _asked(
+        self, how: Literal["read", "write"], method: str, *args: Any, **options: Any
+    ) -> tuple[Any, int]:
         """Return the owner's answer and how many times it was asked."""
         deadline = time.monotonic() + self._timeout
         asked = 0
         while True:
             asked += 1
             try:
-                call = self._reach().call.options(concurrency_group=group)
-                answer = call.remote(self.spec, method, *args, **options)
+                answer = getattr(self._reach(), how).remote(self.spec, method, *args, **options)
                 return ray.get(answer, timeout=max(0.1, deadline - time.monotonic())), asked
             except RayTaskError as error:
                 raise error.cause from error

@@ -52,17 +52,15 @@ def _remote(request: pytest.FixtureRequest) -> Open:
     return open_
 
 
-class OneAtATime:
-    """qdrant-client's local mode, which is not made for threads, behind a lock."""
+class LocalServer:
+    """qdrant-client's local mode as a server: made for threads by a lock, and there after a client closed."""
 
-    def __init__(self, path: Path) -> None:
-        self.closed = False
-        self._client = QdrantClient(path=str(path), force_disable_check_same_thread=True)
+    def __init__(self) -> None:
+        self._client = QdrantClient(":memory:")
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        self._client.close()
-        self.closed = True
+        """Let the collections be."""
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         method = getattr(self._client, name)
@@ -75,15 +73,8 @@ class OneAtATime:
 
 
 def _qdrant(request: pytest.FixtureRequest) -> Open:
-    directory: Path = request.getfixturevalue("tmp_path")
-    clients = [OneAtATime(directory)]
-
-    def open_(spec: CollectionSpec) -> Store:
-        if clients[-1].closed:
-            clients.append(OneAtATime(directory))
-        return QdrantStore(clients[-1], spec, "test-", where="http://qdrant:6333", seconds=1)
-
-    return open_
+    server = LocalServer()
+    return lambda spec: QdrantStore(server, spec, "test-", where="http://qdrant:6333", seconds=1)
 
 
 KINDS = {"edge": _edge, "remote": _remote, "qdrant": _qdrant}

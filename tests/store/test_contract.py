@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from equal_stream.store.base import CollectionSpec, ModelMismatch, Point, Store
 
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")  # qdrant-client's local mode
+pytestmark = [  # of qdrant-client's local mode
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+]
 
 D = 24
 VECTORS = CollectionSpec(
