@@ -1,1 +1,1 @@
-"""The three roles as processes: `embedder`, `clusterer`, `allocator`. Wiring and loops; nothing here decides."""
+"""The three roles as processes: `embedder`, `clusterer`, `allocator`. Wiring and loops, no decisions."""

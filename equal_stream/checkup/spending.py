@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-import httpx
+import httpx2
 
 from equal_stream.checkup.finding import Verdict
 from equal_stream.settings import Settings
@@ -19,10 +19,10 @@ def llm(settings: Settings) -> tuple[Verdict, str, str]:
     key = configured.api_key
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     try:
-        answer = httpx.get(
+        answer = httpx2.get(
             f"{configured.base_url.rstrip('/')}/models", headers=headers, timeout=ANSWER_SECONDS
         )
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         advice = "start the endpoint, or correct llm.base_url"
         return "failed", f"no answer from {configured.base_url}: {error}", advice
     if answer.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -37,7 +37,7 @@ def llm(settings: Settings) -> tuple[Verdict, str, str]:
     return _knows_model(answer, configured.model)
 
 
-def _knows_model(answer: httpx.Response, model: str) -> tuple[Verdict, str, str]:
+def _knows_model(answer: httpx2.Response, model: str) -> tuple[Verdict, str, str]:
     try:
         known = [str(each["id"]) for each in answer.json()["data"]]
     except (ValueError, KeyError, TypeError):
