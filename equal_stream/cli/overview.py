@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 
 from equal_stream.cli.books import Books, read_books, shares
@@ -58,9 +58,9 @@ def live(role: RunningRole) -> Node:
     """Return what a role of this machine says about itself, or that it does not answer."""
     known = {"role": role.role, "pid": role.pid, "url": role.url}
     try:
-        answer = httpx.get(f"{role.url}/status", timeout=ANSWER_SECONDS, trust_env=False)
+        answer = httpx2.get(f"{role.url}/status", timeout=ANSWER_SECONDS, trust_env=False)
         return {**known, "answers": True, **answer.raise_for_status().json()}
-    except (httpx.HTTPError, ValueError):
+    except (httpx2.HTTPError, ValueError):
         return {**known, "answers": False, "alive": False, "ready": False, "reason": "does not answer"}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from equal_stream.errors import ConfigurationError
@@ -49,7 +49,7 @@ def server(health: Health, tmp_path: Path) -> Iterator[RoleServer]:
 
 
 def get(server: RoleServer, path: str) -> tuple[int, Any]:
-    answer = httpx.get(server.url + path, trust_env=False)
+    answer = httpx2.get(server.url + path, trust_env=False)
     return answer.status_code, answer.json()
 
 
@@ -97,7 +97,7 @@ def test_the_probes_answer_with_status_and_reason(server: RoleServer, health: He
 def test_metrics_are_in_the_format_of_prometheus(server: RoleServer, health: Health) -> None:
     health.beat()
     metrics.DOCUMENTS.labels("embedded", "").inc()
-    answer = httpx.get(f"{server.url}/metrics", trust_env=False)
+    answer = httpx2.get(f"{server.url}/metrics", trust_env=False)
     assert answer.headers["content-type"].startswith("text/plain")
     assert 'equal_stream_documents_total{outcome="embedded",reason=""}' in answer.text
     assert 'equal_stream_ready{role="embedder"} 1.0' in answer.text
