@@ -60,6 +60,7 @@ def _watch(actor: Any, stop: threading.Event) -> None:
     mirror = MetricsMirror()
     failures = 0
     latest = AllocatorView(state="starting")
+    waiting = ""
     health = stop.health if isinstance(stop, StopSignal) else None
     if health is not None:
         health.report("allocator", lambda: msgspec.to_builtins(latest))
@@ -69,6 +70,7 @@ def _watch(actor: Any, stop: threading.Event) -> None:
                 ray.get(actor.view.remote(), timeout=LOOK_TIMEOUT), type=AllocatorView
             )
             failures = 0
+            waiting = _say(latest.waiting, waiting)
         except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError) as error:
             failures += 1
             if failures > PATIENCE:
@@ -82,6 +84,15 @@ def _watch(actor: Any, stop: threading.Event) -> None:
             health.not_ready("" if latest.state == "running" else latest.state)
         mirror.show(latest)
         stop.wait(LOOK_SECONDS)
+
+
+def _say(waiting: str, before: str) -> str:
+    """Log why no call is made, once for each reason, and that calls are made again."""
+    if waiting and waiting != before:
+        _LOG.error("no LLM calls at the moment: %s", waiting)
+    elif before and not waiting:
+        _LOG.warning("the LLM takes calls again")
+    return waiting
 
 
 def _end(actor: Any) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from equal_stream import topics
 from equal_stream.allocation.base import Reservation, Settlement
 from equal_stream.allocation.core import AllocatorCore
+from equal_stream.allocator.circuit import Circuit
 from equal_stream.allocator.intake import Intake, Taken
 from equal_stream.allocator.journal_lookup import JournalLookup
 from equal_stream.allocator.pace import Pace
@@ -77,6 +78,7 @@ class Cycle:
         self._clock = clock
         self._committed = consumer.positions()
         self.tally = Tally()
+        self.circuit = Circuit()
 
     def turn(self, wait: float, *, choose: bool = True) -> bool:
         """Take one turn and return whether anything moved.
@@ -136,13 +138,14 @@ class Cycle:
         if result is None:
             entry = self._journal.find({ticket.request_id}).get(ticket.request_id)
             result = self._workers.recover(ticket, passage, entry) if entry else unknown_fate(ticket)
+        self.circuit.note(result)
         return self._settled(ticket, result, passage)
 
     def _settled(self, ticket: Ticket, result: ExtractionResult, passage: PassageText | None) -> Settlement:
         return self.core.settle(ticket, result, self._clock(), passage)
 
     def _choose(self, turn: Turn) -> None:
-        limit = self._pace.limit(self._workers.free())
+        limit = self.circuit.limit(self._pace.limit(self._workers.free()), self._workers.in_flight())
         if limit <= 0:
             return
         turn.reservations = self.core.choose(limit, self._clock())

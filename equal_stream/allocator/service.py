@@ -151,13 +151,13 @@ class AllocatorService:
         took = time.monotonic() - began
         self._snapshot_at = time.monotonic() + max(self._snapshot_seconds, took / SNAPSHOT_SHARE)
 
-    def look(self) -> tuple[AllocatorStatus, Tally, dict[str, int]]:
-        """Return status, counts since start, and the records not yet taken in by topic."""
+    def look(self) -> tuple[AllocatorStatus, Tally, dict[str, int], str]:
+        """Return status, counts since start, records not yet taken in by topic, and why no call is made."""
         lag: dict[str, int] = {}
         with self._lock:
             for (topic, _), records in self._consumer.lag().items():
                 lag[topic] = lag.get(topic, 0) + records
-            return self.core.status(self._clock()), self._cycle.tally, lag
+            return self.core.status(self._clock()), self._cycle.tally, lag, self._cycle.circuit.reason
 
     def close(self) -> None:
         """Free the log and the workers."""

@@ -17,6 +17,8 @@ class AllocatorView(msgspec.Struct, kw_only=True):
     ----------
     error
         Why it failed, in one sentence.
+    waiting
+        Why it asks the LLM nothing at the moment, in one sentence.
     lag
         Records not taken in yet, by topic.
     recovery_seconds
@@ -25,6 +27,7 @@ class AllocatorView(msgspec.Struct, kw_only=True):
 
     state: State
     error: str = ""
+    waiting: str = ""
     status: AllocatorStatus | None = None
     tally: Tally = msgspec.field(default_factory=Tally)
     lag: dict[str, int] = {}
