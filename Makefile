@@ -39,6 +39,10 @@ demo: install  ## The whole service on this machine, on the documentation of the
 test: install  ## Every test, on real parts
 	@$(BIN)/python -m pytest
 
+helm-test: install  ## The chart: linted, rendered, validated; needs Helm 3, or Go to build it once
+	@$(BIN)/python -m deploy.chart.helm_binary || test -z "$${CI:-}"
+	@$(BIN)/python -m pytest tests/helm
+
 lint: install  ## Style, strict types, schema drift
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -49,8 +53,9 @@ format: install  ## Apply the style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-schemas: install  ## Generate schemas/ from equal_stream/messages.py
+schemas: install  ## Generate schemas/ from equal_stream/messages.py, and the schema of the chart's values
 	@$(BIN)/python -m equal_stream.schema schemas
+	@$(BIN)/python -m deploy.chart.values_schema
 
 clean:  ## Remove what was built here
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,49 @@
+{{/* The service's settings as it reads them: what the values say, and what the chart decides. */}}
+
+{{- define "equal-stream.dataDir" -}}/var/lib/equal-stream{{- end -}}
+{{- define "equal-stream.tlsDir" -}}/etc/equal-stream/kafka{{- end -}}
+
+{{- define "equal-stream.settings" -}}
+{{- $chosen := dict
+  "transport" "kafka"
+  "data_dir" (include "equal-stream.dataDir" .)
+  "observability" (dict "host" "0.0.0.0" "port" 8080) -}}
+{{- with include "equal-stream.ray.address" . -}}
+{{- $_ := set $chosen "ray" (dict "address" .) -}}
+{{- end -}}
+{{- with .Values.kafkaTls -}}
+{{- if .secretName -}}
+{{- $files := dict -}}
+{{- range $setting, $key := dict "ssl_cafile" .ca "ssl_certfile" .certificate "ssl_keyfile" .key -}}
+{{- if $key -}}
+{{- $_ := set $files $setting (printf "%s/%s" (include "equal-stream.tlsDir" $) $key) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $chosen "kafka" $files -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite (deepCopy .Values.config) $chosen) -}}
+{{- end -}}
+
+{{/* The secrets of the service as environment variables. Takes a dict with root and component. */}}
+{{- define "equal-stream.secrets" -}}
+{{- $secrets := .root.Values.secrets -}}
+{{- $wanted := dict
+  "EQUAL_STREAM_KAFKA__SASL_PLAIN_PASSWORD" $secrets.kafkaPassword
+  "EQUAL_STREAM_KAFKA__SSL_PASSWORD" $secrets.kafkaKeyPassword -}}
+{{- if has .component (list "embedder" "allocator") -}}
+{{- $_ := set $wanted "EQUAL_STREAM_STORE__API_KEY" $secrets.storeApiKey -}}
+{{- end -}}
+{{- if eq .component "allocator" -}}
+{{- $_ := set $wanted "EQUAL_STREAM_LLM__API_KEY" $secrets.llmApiKey -}}
+{{- end -}}
+{{- range $variable, $secret := $wanted }}
+{{- if $secret.name }}
+- name: {{ $variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret.name }}
+      key: {{ $secret.key }}
+{{- end }}
+{{- end }}
+{{- end -}}
