@@ -19,8 +19,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -210,9 +212,13 @@ def _free_ports(count: int) -> list[int]:
 
 def main() -> None:
     """Run a broker until interrupted."""
-    with LocalBroker() as broker:
+    missing = missing_tools()
+    if missing:
+        sys.exit(missing)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with suppress(KeyboardInterrupt), LocalBroker() as broker:
         print(f"Kafka listens on {broker.bootstrap}; Ctrl-C ends it and removes its data", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Two implementations pass the same contract tests: `kafka` (kafka-python) and `embedded` (SQLite in WAL
 mode, several processes on one machine). Topic names here are the contract's, without the prefix; the
-transport adds and strips it.
+transport adds and strips it, also for groups and transactional ids, so that deployments with different
+prefixes share a cluster without meeting.
 
 How a consumer loop reads: `poll`, work, then one `transaction` that sends the results and commits the
 positions together. Whatever was not committed is read again.

@@ -6,9 +6,10 @@ https://www.w3.org/TR/trace-context/#traceparent-header
 
 import os
 import re
+import time
+from datetime import UTC, datetime
 from functools import lru_cache
 
-from equal_stream.messages import now
 from equal_stream.transport.base import Headers
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -27,17 +28,23 @@ def event_type(struct: str) -> str:
 
 def next_traceparent(trace: str | None) -> str:
     """Continue a `traceparent` with a span of our own, or begin a sampled trace where there is none."""
-    span = os.urandom(8).hex()
+    return _continued(trace, os.urandom(8).hex())
+
+
+def _continued(trace: str | None, span: str) -> str:
     match = _TRACEPARENT.fullmatch(trace) if trace else None
-    if match is None or not _usable(match):
-        return f"00-{os.urandom(16).hex()}-{span}-01"
-    return f"00-{match[2]}-{span}-{match[4]}"
+    if match is not None:
+        version, trace_id, parent, flags, more = match.groups()
+        if _usable(version, trace_id, parent, more):
+            return f"00-{trace_id}-{span}-{flags}"
+    return f"00-{os.urandom(16).hex()}-{span}-01"
 
 
-def _usable(match: re.Match[str]) -> bool:
+def _usable(version: str, trace_id: str, parent: str, more: str | None) -> bool:
     """Tell whether a `traceparent` keeps the specification: version ff and ids of zeros are invalid."""
-    version, trace, span, _, more = match.groups()
-    return version != "ff" and trace != _NO_TRACE and span != _NO_SPAN and (version != "00" or more is None)
+    if version == "ff" or trace_id == _NO_TRACE or parent == _NO_SPAN:
+        return False
+    return version != "00" or more is None
 
 
 def trace_of(headers: Headers) -> str | None:
@@ -60,12 +67,20 @@ def event_headers(struct: str, source: str, trace: str | None) -> Headers:
     trace
         `traceparent` of the record that it follows from; None begins a trace.
     """
+    random = os.urandom(24).hex()  # asked for once: the kernel's answer costs more than its length
     return (
-        ("ce_id", os.urandom(16).hex().encode()),
-        ("ce_time", now().isoformat().encode()),
-        ("traceparent", next_traceparent(trace).encode()),
+        ("ce_id", random[:32].encode()),
+        _time_header(time.time_ns() // 1_000_000),
+        ("traceparent", _continued(trace, random[32:]).encode()),
         *_fixed_headers(struct, source),
     )
+
+
+@lru_cache(maxsize=8)
+def _time_header(now_ms: int) -> tuple[str, bytes]:
+    """Return `ce_time`, which the many records of one millisecond share."""
+    at = datetime.fromtimestamp(now_ms / 1000, UTC)
+    return "ce_time", at.isoformat(timespec="milliseconds").encode()
 
 
 @lru_cache(maxsize=256)

@@ -5,12 +5,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Lock, Timer
+from threading import Timer
 
 import msgspec
 import pytest
 
-from equal_stream.settings import Settings
+from equal_stream.settings import Settings, TopicSettings
 from equal_stream.transport.base import Consumer, OutgoingRecord, Record, TopicSpec, Transport
 from equal_stream.transport.exceptions import (
     Fenced,
@@ -19,13 +19,14 @@ from equal_stream.transport.exceptions import (
     TransportError,
     UnknownTopic,
 )
+from equal_stream.transport.factory import open_transport
 
 from .conftest import OpenLog
+from .waiting import PATIENCE, poll_until
 
-PATIENCE = 30.0
 HOLD_EVERYTHING = """
 import sys, time, msgspec
-from equal_stream.settings import Settings
+from equal_stream.settings import Settings, TopicSettings
 from equal_stream.transport.factory import open_transport
 
 member = open_transport(Settings(**msgspec.json.decode(sys.argv[1]))).member(["four"], "group")
@@ -72,40 +73,6 @@ def nothing_more(consumer: Consumer) -> bool:
     return all(not consumer.poll(100, 0.2) for _ in range(3))
 
 
-def poll_until(condition: Callable[[], bool], *consumers: Consumer) -> list[Record]:
-    """Poll the consumers, each in a thread of its own, until something holds; return what came."""
-    found: list[Record] = []
-    turns = [Lock() for _ in consumers]  # a consumer is used by one thread at a time
-    stop = Event()
-
-    def keep_polling(consumer: Consumer, turn: Lock) -> None:
-        while not stop.is_set():
-            with turn:
-                found.extend(consumer.poll(1000, 0.05))
-            time.sleep(0.001)
-
-    def holds() -> bool:
-        taken = [turn for turn in turns if turn.acquire(blocking=False)]
-        try:
-            return len(taken) == len(turns) and condition()
-        finally:
-            for turn in taken:
-                turn.release()
-
-    give_up = time.monotonic() + PATIENCE
-    with ThreadPoolExecutor(len(consumers)) as threads:
-        polling = [threads.submit(keep_polling, *each) for each in zip(consumers, turns, strict=True)]
-        try:
-            while not holds():
-                assert time.monotonic() < give_up, "it never came to pass"
-                time.sleep(0.002)
-        finally:
-            stop.set()
-    for each in polling:
-        each.result()
-    return found
-
-
 def values(records: Iterable[Record]) -> list[str]:
     return [(each.value or b"").decode() for each in records]
 
@@ -116,10 +83,22 @@ class TestTopics:
         assert transport.create_topics([TopicSpec("new", 7, "delete", -1, 5000)]) == []
         assert transport.topics() == {"four": 4, "one": 1, "compact": 1, "big": 1, "new": 2}
 
-    def test_names_with_another_prefix_are_somebody_elses(
-        self, transport: Transport, open_log: OpenLog
+    def test_topics_groups_and_ids_with_another_prefix_are_somebody_elses(
+        self, transport: Transport, settings: Settings
     ) -> None:
-        assert all("." not in name for name in open_log().topics())
+        write(transport, [record(1)])
+        producer, reader = transport.producer("id"), transport.reader(["one"], "group")
+        reader.commit({("one", 0): 1})
+        theirs = settings.model_copy(update={"topics": TopicSettings(prefix=settings.topics.prefix + "x.")})
+        other = open_transport(theirs)
+        other.create_topics([ONE])
+        assert other.topics() == {"one": 1}
+        assert other.end_positions(["one"]) == {("one", 0): 0}
+        assert other.group_positions("group", ["one"]) == {}
+        other.producer("id")
+        with producer.transaction() as transaction:
+            transaction.send(record(2))
+        other.close()
 
     @pytest.mark.parametrize(
         "use",

@@ -26,7 +26,7 @@ class EmbeddedTransport:
     directory
         The data directory, on a local disk: SQLite's locks do not hold on network file systems.
     prefix
-        Goes before every topic name.
+        Goes before every topic name, group and transactional id.
     session_timeout
         Seconds after which the partitions of a member that died go to the others.
     max_poll_interval
@@ -54,11 +54,12 @@ class EmbeddedTransport:
         with self._lock:
             ids = self._catalog.ids(self._database, topics)
             subscribed = {name: self._catalog.topic(self._database, name).partition_ids for name in topics}
-        membership = Membership(group, f"{os.getpid()}-{uuid4().hex}", subscribed, self._session_timeout)
+        full_group = self._catalog.prefix + group
+        membership = Membership(full_group, f"{os.getpid()}-{uuid4().hex}", subscribed, self._session_timeout)
         consumer = EmbeddedConsumer(
             Database(self._path),
             ids,
-            group,
+            full_group,
             membership=membership,
             heartbeat=Heartbeat(Database(self._path), membership, self._max_poll_interval),
             on_close=self._opened.discard,
@@ -72,8 +73,9 @@ class EmbeddedTransport:
         """Return a consumer of all partitions; see `Transport.reader`. Partitions never grow here."""
         with self._lock:
             ids = self._catalog.ids(self._database, topics)
+        full_group = None if group is None else self._catalog.prefix + group
         consumer = EmbeddedConsumer(
-            Database(self._path), ids, group, from_end=from_end, on_close=self._opened.discard
+            Database(self._path), ids, full_group, from_end=from_end, on_close=self._opened.discard
         )
         self._opened.add(consumer)
         return consumer
@@ -81,7 +83,8 @@ class EmbeddedTransport:
     def producer(self, transactional_id: str | None = None) -> EmbeddedProducer:
         """Return a producer; one with the same `transactional_id` fences all earlier ones."""
         catalog = Catalog(self._catalog.prefix)
-        producer = EmbeddedProducer(Database(self._path), catalog, transactional_id, self._opened.discard)
+        full_id = None if transactional_id is None else catalog.prefix + transactional_id
+        producer = EmbeddedProducer(Database(self._path), catalog, full_id, self._opened.discard)
         self._opened.add(producer)
         return producer
 
@@ -115,7 +118,7 @@ class EmbeddedTransport:
         with self._lock:
             ids = self._catalog.ids(self._database, topics)
             with self._database.reading() as connection:
-                found = groups.committed(connection, group)
+                found = groups.committed(connection, self._catalog.prefix + group)
         return {at: found[partition_id] for at, partition_id in ids.items() if partition_id in found}
 
     def close(self) -> None:

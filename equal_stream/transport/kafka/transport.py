@@ -12,11 +12,7 @@ from equal_stream.transport.kafka.reader import KafkaReader
 
 
 class KafkaTransport:
-    """A log in a Kafka cluster. Thread-safe; connects when first used.
-
-    Names of topics, groups and transactional ids all get the topic prefix, so that deployments with
-    different prefixes share a cluster without meeting.
-    """
+    """A log in a Kafka cluster. Thread-safe; connects when first used."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.kafka
