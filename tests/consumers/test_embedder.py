@@ -10,6 +10,7 @@ import pytest
 
 from consumers.embedder import GROUP, EmbedderLoop, portions
 from equal_stream.embedding.stage import EmbeddingStage
+from equal_stream.observability import metrics
 from equal_stream.store.base import Point, StoreUnavailable
 from equal_stream.transport.base import Record
 from equal_stream.transport.exceptions import Fenced, PositionsLost, TransportUnavailable
@@ -225,6 +226,30 @@ def test_a_long_encoding_does_not_cost_the_membership(world: World) -> None:
     wait_for(lambda: all_committed(world))
     running.end()
     every_record_ended_once(world, 5)
+
+
+def test_what_became_of_records_is_counted_by_reason(world: World) -> None:
+    def counted() -> list[float]:
+        names = (
+            ("documents", {"outcome": "embedded", "reason": ""}),
+            ("documents", {"outcome": "filtered", "reason": "too-short"}),
+            ("dead_letters", {"topic": f"{CRAWL}.dlq", "reason": "invalid-json"}),
+            ("passages_embedded", {}),
+        )
+        return [
+            metrics.REGISTRY.get_sample_value(f"equal_stream_{name}_total", labels) or 0.0
+            for name, labels in names
+        ]
+
+    before = counted()
+    world.crawl("a", sentences(1))
+    world.crawl("b", "x")
+    world.crawl_raw(b"junk")
+    running = Running(world)
+    wait_for(lambda: all_committed(world))
+    running.end()
+    passages = world.stores.passages.count()
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1, 1, passages]
 
 
 def test_portions_keep_order_and_bound_their_size() -> None:

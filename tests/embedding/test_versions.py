@@ -27,7 +27,7 @@ def deletion(offset: int, doc_id: str = "d") -> Deletion:
 def stored(offset: int, at: float, partition: int = 0, **more: object) -> StoredDocument:
     known = {"state": "embedded", "content_hash": PRINT.content_hash} | more
     source = f"crawl.documents/{partition}/{offset}"
-    return StoredDocument(url="d", doc_id="d", source=source, fetched_at=at, **known)  # type: ignore[arg-type]
+    return StoredDocument(url="d", doc_id="d", source=source, fetched_at=at, **known)
 
 
 arrivals = st.lists(
