@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 
 from tests.deploy.locks import ROOT, pins
 
@@ -61,6 +62,12 @@ def test_nothing_of_the_development_set_and_no_index_address_is_in_the_runtime_l
     text = (ROOT / "requirements" / "runtime.txt").read_text()
     assert "://" not in text
     assert text.count("--hash=sha256:") >= len(runtime)
+
+
+def test_everything_the_service_depends_on_is_in_the_runtime_lock():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.match(r"[A-Za-z0-9._-]+", each)[0].lower() for each in declared}
+    assert names <= pins("runtime.txt").keys()
 
 
 def test_no_secret_and_no_setting_of_the_service_is_baked_in():
