@@ -12,7 +12,7 @@ from equal_stream.extraction.base import PassageText
 from equal_stream.extraction.pairtext import pair_text
 from equal_stream.extraction.ray_worker import start_extraction_actor
 from equal_stream.messages import JournalEntry, unpack_vector
-from equal_stream.ray_runtime import start_local
+from equal_stream.ray_runtime import connect
 from equal_stream.settings import Settings
 from equal_stream.transport.base import TopicSpec
 from equal_stream.transport.codec import decode
@@ -27,7 +27,7 @@ FAQ = PassageText(
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = Settings(data_dir=Path(tmp_path_factory.mktemp("data")))
-    connection = start_local(settings)
+    connection = connect(settings)
     yield settings
     connection.stop()
 
