@@ -9,7 +9,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help install demo test lint format schemas lock bench bench-allocation chaos helm-test clean
+.PHONY: help install demo test lint format schemas lock bench helm-test clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 22
@@ -36,8 +36,9 @@ lock:  ## Resolve pyproject.toml again into the hashed lock (no index addresses)
 demo: install  ## The whole service on this machine, on the documentation of the installed packages
 	@$(BIN)/equal-stream demo
 
+# Each of the two workers has a broker and a Ray of its own.
 test: install  ## Every test, on real parts
-	@$(BIN)/python -m pytest
+	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 helm-test: install  ## The chart: linted, rendered, validated; needs Helm 3, or Go to build it once
 	@$(BIN)/python -m deploy.chart.helm_binary || test -z "$${CI:-}"

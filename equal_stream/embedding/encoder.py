@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from transformers.utils.logging import disable_progress_bar
 
 from equal_stream.embedding.model_files import find_model
 from equal_stream.embedding.packed_bert import PackedBert
@@ -60,6 +61,7 @@ class Encoder:
 
     def __init__(self, settings: EmbeddingSettings) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        disable_progress_bar()  # a bar in a log is noise
         torch.set_num_threads(settings.threads)
         device = choose_device(settings.device)
         self.precision = choose_precision(settings, device)
