@@ -195,7 +195,7 @@ def count_batch(batch: Batch, seconds: float) -> None:
         metrics.ENCODED_TOKENS.inc(sum(each.passage.tokens for each in new))
     for record in batch.dead:
         reason = dict(record.headers).get("dlq_reason", b"").decode()
-        metrics.DEAD_LETTERS.labels(record.topic, reason).inc()
+        metrics.DEAD_LETTERS.labels(topics.CRAWL.name, reason).inc()
     metrics.ENCODE_SECONDS.inc(seconds)
     metrics.BATCHES.labels("embedder").inc()
 

@@ -233,7 +233,7 @@ def test_what_became_of_records_is_counted_by_reason(world: World) -> None:
         names = (
             ("documents", {"outcome": "embedded", "reason": ""}),
             ("documents", {"outcome": "filtered", "reason": "too-short"}),
-            ("dead_letters", {"topic": f"{CRAWL}.dlq", "reason": "invalid-json"}),
+            ("dead_letters", {"topic": CRAWL, "reason": "invalid-json"}),
             ("passages_embedded", {}),
         )
         return [
