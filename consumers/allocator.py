@@ -64,6 +64,8 @@ def _watch(actor: Any, stop: threading.Event) -> None:
     health = stop.health if isinstance(stop, StopSignal) else None
     if health is not None:
         health.report("allocator", lambda: msgspec.to_builtins(latest))
+        health.beat()
+        health.not_ready(latest.state)
     while not stop.is_set():
         try:
             latest = msgspec.json.decode(

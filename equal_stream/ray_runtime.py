@@ -27,6 +27,7 @@ from equal_stream.settings import Settings
 
 _OBJECT_STORE_BYTES = 200 * 2**20  # tickets, passages and results are small: Ray's default is 30 % of memory
 _JOIN_SECONDS = 5.0  # usually a tenth of a second, once the port answers
+_CLIENT_ATTEMPTS = 3
 _SOCKET_DIRECTORY_LENGTH = 40  # Ray adds some 65 characters, and a Unix socket's path may have 107
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -179,15 +180,7 @@ def _join(settings: Settings, deadline_seconds: float) -> RayConnection:
                 ) from error
             time.sleep(0.5)
     try:
-        _within(
-            max(_JOIN_SECONDS, deadline - time.monotonic()),
-            lambda: ray.init(
-                address=address,
-                namespace=settings.ray.namespace,
-                configure_logging=False,
-                log_to_driver=False,
-            ),
-        )
+        _initialise(settings, max(_JOIN_SECONDS, deadline - time.monotonic()))
     except Exception as error:
         raise RayUnavailable(
             f"The Ray cluster at {address} (EQUAL_STREAM_RAY__ADDRESS) cannot be joined "
@@ -196,6 +189,29 @@ def _join(settings: Settings, deadline_seconds: float) -> RayConnection:
             "one of its nodes must use ray://HEAD:10001."
         ) from error
     return RayConnection(address, {**_environment(), "EQUAL_STREAM_RAY__ADDRESS": address}, ray.shutdown)
+
+
+def _initialise(settings: Settings, seconds: float) -> None:
+    """Join; through ``ray://`` more than once, since a busy head may be late with the client's server."""
+    attempts = _CLIENT_ATTEMPTS if settings.ray.address.startswith("ray://") else 1
+    for attempt in range(1, attempts + 1):
+        try:
+            _within(
+                seconds,
+                lambda: ray.init(
+                    address=settings.ray.address,
+                    namespace=settings.ray.namespace,
+                    configure_logging=False,
+                    log_to_driver=False,
+                ),
+            )
+        except ConnectionError:
+            if attempt == attempts:
+                raise
+            ray.shutdown()
+            time.sleep(attempt)
+        else:
+            return
 
 
 def _host_and_port(address: str) -> tuple[str, int]:
