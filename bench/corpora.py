@@ -15,9 +15,17 @@ def available() -> bool:
     return CORPORA.is_dir()
 
 
-def sample(count: int, seed: int = 0) -> list[dict[str, object]]:
-    """Return recorded documents of all sources in proportion, with a `url` each and their `qa`."""
-    rows = [row for path in sorted(CORPORA.glob("*.jsonl.gz")) for row in _rows(path)]
+def sample(count: int, seed: int = 0, longest: int = 1_000_000) -> list[dict[str, object]]:
+    """Return recorded documents of all sources in proportion, with a `url` each and their `qa`.
+
+    `longest` leaves out documents of more characters: book chapters take most of an encoder's time.
+    """
+    rows = [
+        row
+        for path in sorted(CORPORA.glob("*.jsonl.gz"))
+        for row in _rows(path)
+        if len(str(row["text"])) <= longest
+    ]
     rng = random.Random(seed)
     chosen = rng.sample(rows, min(count, len(rows)))
     for row in chosen:

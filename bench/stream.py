@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -174,6 +175,7 @@ def main() -> int:
     )
     parser.add_argument("--transport", choices=("kafka", "embedded"), default="kafka")
     parser.add_argument("--documents", type=int, default=5_000)
+    parser.add_argument("--longest", type=int, default=3_000, help="characters of a document at most")
     parser.add_argument("--target", default="gsm8k_test")
     parser.add_argument("--faults", type=float, default=0.05)
     parser.add_argument("--cap", type=int, default=600_000, help="tokens")
@@ -182,6 +184,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep the data directory here")
     parser.add_argument("--output", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if not corpora.available():
         raise SystemExit(f"the recorded corpora are not at {corpora.CORPORA}; this benchmark needs them")
     root = options.keep or Path(tempfile.mkdtemp(prefix="equal-stream-bench-"))
@@ -204,7 +207,7 @@ def run(options: argparse.Namespace, root: Path) -> Verdict:
     """Feed, wait and audit."""
     data_dir = root / "data"
     data_dir.mkdir(parents=True)
-    rows = corpora.sample(options.documents, options.seed)
+    rows = corpora.sample(options.documents, options.seed, options.longest)
     recorded = root / "crawl.jsonl"
     with recorded.open("w", encoding="utf-8") as file:
         for row in rows:

@@ -59,6 +59,7 @@ def configure_logging(settings: Settings, role: str) -> None:
     logging.captureWarnings(capture=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)  # it warns of each tenth of a second
 
 
 class JsonFormatter(logging.Formatter):
