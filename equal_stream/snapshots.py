@@ -87,26 +87,33 @@ class SnapshotStore:
 
     def newest(self) -> Snapshot | None:
         """Return the newest snapshot that reads back, or None."""
-        return next(self._readable(), None)
+        return next((snapshot for _, snapshot in self._readable()), None)
 
     def matching(self, committed: Mapping[TopicPartition, int]) -> Snapshot | None:
-        """Return the newest snapshot that stands exactly at the committed positions, or None."""
-        for snapshot in self._readable():
+        """Return the newest snapshot that stands exactly at the committed positions, or None.
+
+        Snapshots ahead of it are dropped: what they hold was never committed, and after a second crash
+        they would be in the place of the one that matches.
+        """
+        for path, snapshot in self._readable():
             at = snapshot.at()
             if all(at.get(partition, offset) == offset for partition, offset in committed.items()) and all(
                 committed.get(partition, 0) == offset for partition, offset in at.items()
             ):
+                for newer in self._paths():
+                    if newer > path:
+                        newer.unlink(missing_ok=True)
                 return snapshot
         return None
 
-    def _readable(self) -> Iterator[Snapshot]:
+    def _readable(self) -> Iterator[tuple[Path, Snapshot]]:
         for path in reversed(self._paths()):
             data = path.read_bytes()
             body = data[32:]
             if hashlib.sha256(body).digest() != data[:32]:
                 _LOG.warning("snapshot %s is damaged and is passed over", path.name)
                 continue
-            yield msgspec.msgpack.decode(body, type=Snapshot)
+            yield path, msgspec.msgpack.decode(body, type=Snapshot)
 
     def _paths(self) -> list[Path]:
         return sorted(self.directory.glob(f"*{_SUFFIX}"))

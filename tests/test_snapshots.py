@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equal_stream.snapshots import SnapshotStore
@@ -29,6 +29,18 @@ def test_a_crash_between_snapshot_and_commit_goes_back_to_the_snapshot_that_matc
     assert found.state == b"committed"
 
 
+def test_crashing_again_and_again_before_the_commit_never_loses_the_snapshot_that_matches(
+    tmp_path: Path,
+) -> None:
+    SnapshotStore(tmp_path).save(b"committed", {A: 10})
+    for ahead in range(11, 15):
+        store = SnapshotStore(tmp_path)
+        found = store.matching({A: 10})
+        assert found is not None
+        assert found.state == b"committed"
+        store.save(b"ahead of the log", {A: ahead})
+
+
 def test_no_snapshot_matches_positions_it_never_stood_at(tmp_path: Path) -> None:
     store = SnapshotStore(tmp_path)
     store.save(b"x", {A: 10})
@@ -53,6 +65,7 @@ def test_a_damaged_snapshot_is_passed_over(tmp_path: Path) -> None:
     assert found.state == b"good"
 
 
+@settings(deadline=None)  # each example waits for the disk
 @given(st.integers(2, 4), st.integers(1, 12))
 def test_no_more_than_the_asked_number_stay(tmp_path_factory, keep: int, written: int) -> None:
     directory = tmp_path_factory.mktemp("snapshots")
