@@ -4,45 +4,73 @@ Its state is written to disk before the positions it stands at are committed, so
 snapshot that matches the committed positions is always there (see `equal_stream.snapshots`).
 """
 
+import gc
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equal_stream import topics
-from equal_stream.clustering.base import LineageEvent, StreamClusterer
+from equal_stream.clustering.base import Ids, LineageEvent, StreamClusterer, Vectors
 from equal_stream.clustering.registry import clusterer_class, make_clusterer
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import AssignedPassage, ClusterEvent, EmbeddedPassage, now, unpack_vector
 from equal_stream.observability import metrics
 from equal_stream.settings import Settings
 from equal_stream.snapshots import SnapshotStore
-from equal_stream.transport.base import Consumer, OutgoingRecord, Producer, Record
+from equal_stream.transport.base import Consumer, OutgoingRecord, Positions, Producer, Record
 from equal_stream.transport.codec import decode, encode, trace_of
 from equal_stream.transport.dead_letters import dead_letter
 from equal_stream.transport.factory import open_transport
 
 GROUP = "equal-stream.clusterer"
-SOURCE = "/equal-stream/clusterer"
-STAGE = "clusterer"
+SOURCE = STAGE = "clusterer"
 POLL_SECONDS = 0.25
+SAVE_SECONDS = 0.5  # a trickle is gathered this long: each batch writes the whole state, some 14 MB
+BATCH_BYTES = 64 << 20  # values held for one batch, however large the records are
+NOT_FINITE = InvalidRecord("invalid-vector", "vector", "field vector holds a number that is not finite")
 _LOG = logging.getLogger(__name__)
+
+
+class Polled(Protocol):
+    """Whatever records can be polled from."""
+
+    def poll(self, max_records: int, timeout: float) -> list[Record]:
+        """Return up to `max_records` records, waiting at most `timeout` seconds for the first."""
+        ...
 
 
 @dataclass
 class Batch:
-    """Passages of one poll that can be clustered, dead letters for those that cannot, and why."""
+    """Passages of one poll that can be clustered, dead letters for those that cannot, and why.
+
+    Attributes
+    ----------
+    vectors
+        Float32 of shape (n, d), one row for each of `passages`.
+    clusters, similarities
+        Once assigned: int64 and float32, both of shape (n,).
+    """
 
     records: list[Record] = field(default_factory=list)
     passages: list[EmbeddedPassage] = field(default_factory=list)
-    vectors: list[NDArray[np.float32]] = field(default_factory=list)
+    vectors: Vectors = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    clusters: Ids = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    similarities: Vectors = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    events: list[LineageEvent] = field(default_factory=list)
     dead: list[OutgoingRecord] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+
+    def refuse(self, record: Record, error: InvalidRecord) -> None:
+        """Make a dead letter of a record."""
+        self.dead.append(dead_letter(record, error, stage=STAGE))
+        self.reasons.append(error.reason)
 
 
 class ClusterStage:
@@ -65,6 +93,7 @@ class ClusterStage:
         self._consumer = consumer
         self._producer = producer
         self._snapshots = snapshots
+        self._saver = ThreadPoolExecutor(1, "save")
         centroids = clusterer.centroids()[1]
         self._dimension = centroids.shape[1] if len(centroids) else None
 
@@ -73,101 +102,139 @@ class ClusterStage:
 
         1. Decode; what cannot be used becomes a dead letter.
         2. Learn and assign.
-        3. Save the state with the positions after these records.
+        3. Save the state with the positions after these records; encode what is to be sent meanwhile.
         4. Publish assignments, lineage and dead letters, and commit the positions, in one transaction.
         """
         # 1. Decode.
-        batch = self._decode(records)
+        batch = self.decode(records)
         # 2. Learn and assign.
-        events: list[LineageEvent] = []
-        assigned: list[OutgoingRecord] = []
-        if batch.passages:
-            ids, similarities = self.clusterer.assign_many(np.stack(batch.vectors))
-            events = self.clusterer.drain_events()
-            assigned = [
-                self._assigned(record, passage, int(cluster), float(similarity))
-                for record, passage, cluster, similarity in zip(
-                    batch.records, batch.passages, ids, similarities, strict=True
-                )
-            ]
-        # 3. Save.
+        self.assign(batch)
+        # 3. Save and encode; the state is on disk when this block ends.
         positions = self._consumer.positions()
-        self._snapshots.save(self.clusterer.to_state(), positions)
+        with self.saving(positions):
+            outgoing = self.encode(batch)
         # 4. Publish and commit.
-        with self._producer.transaction() as transaction:
-            for event in events:
-                transaction.send(lineage_record(event))
-            for outgoing in (*assigned, *batch.dead):
-                transaction.send(outgoing)
-            transaction.commit_positions(self._consumer, positions)
-        self._count(batch, events)
-        return len(assigned)
+        self.commit(outgoing, positions)
+        self._count(batch)
+        return len(batch.passages)
 
-    def _count(self, batch: Batch, events: Sequence[LineageEvent]) -> None:
+    def decode(self, records: Sequence[Record]) -> Batch:
+        """Return the passages of records with their vectors, and dead letters for what has none."""
+        batch = Batch()
+        for record in records:
+            try:
+                passage = decode(record, EmbeddedPassage)
+                self._check(passage.vector)
+            except InvalidRecord as error:
+                batch.refuse(record, error)
+                continue
+            batch.records.append(record)
+            batch.passages.append(passage)
+        if batch.passages:
+            packed = b"".join([passage.vector for passage in batch.passages])
+            batch.vectors = unpack_vector(packed).reshape(len(batch.passages), -1)
+            self._refuse_infinite(batch)
+        return batch
+
+    def assign(self, batch: Batch) -> None:
+        """Learn the passages, give each its cluster, and take the lineage events of it."""
+        if batch.passages:
+            batch.clusters, batch.similarities = self.clusterer.assign_many(batch.vectors)
+            batch.events = self.clusterer.drain_events()
+
+    @contextmanager
+    def saving(self, positions: Positions) -> Iterator[None]:
+        """Save the state as it is now, in a thread, while the block runs; it is on disk afterwards."""
+        saved = self._saver.submit(self._snapshots.save, self.clusterer.to_state(), positions)
+        try:
+            yield
+        finally:
+            saved.result()
+
+    def encode(self, batch: Batch) -> list[OutgoingRecord]:
+        """Return what a batch publishes: lineage first, so that no cluster is assigned before its birth."""
+        outgoing = [lineage_record(event) for event in batch.events]
+        outgoing += [
+            assigned_record(record, passage, cluster, similarity)
+            for record, passage, cluster, similarity in zip(
+                batch.records,
+                batch.passages,
+                batch.clusters.tolist(),
+                batch.similarities.tolist(),
+                strict=True,
+            )
+        ]
+        return outgoing + batch.dead
+
+    def commit(self, outgoing: Sequence[OutgoingRecord], positions: Positions) -> None:
+        """Publish records and commit positions: both or neither."""
+        with self._producer.transaction() as transaction:
+            for record in outgoing:
+                transaction.send(record)
+            transaction.commit_positions(self._consumer, positions)
+
+    def _count(self, batch: Batch) -> None:
         """Add a committed batch to the metrics."""
         sizes = self.clusterer.sizes().values()
         metrics.PASSAGES_ASSIGNED.inc(len(batch.passages))
         metrics.CLUSTERS_ALIVE.set(len(sizes))
         metrics.LARGEST_CLUSTER_SHARE.set(max(sizes, default=0.0) / (sum(sizes) or 1.0))
-        for event in events:
+        for event in batch.events:
             metrics.LINEAGE_EVENTS.labels(event.event).inc()
         for reason in batch.reasons:
             metrics.DEAD_LETTERS.labels(topics.EMBEDDED.name, reason).inc()
         metrics.BATCHES.labels(STAGE).inc()
 
-    def _decode(self, records: Sequence[Record]) -> Batch:
-        batch = Batch()
-        for record in records:
-            try:
-                passage = decode(record, EmbeddedPassage)
-                vector = self._vector(passage)
-            except InvalidRecord as error:
-                batch.dead.append(dead_letter(record, error, stage=STAGE))
-                batch.reasons.append(error.reason)
-                continue
-            batch.records.append(record)
-            batch.passages.append(passage)
-            batch.vectors.append(vector)
-        return batch
-
-    def _vector(self, passage: EmbeddedPassage) -> NDArray[np.float32]:
-        if not passage.vector or len(passage.vector) % 4:
+    def _check(self, vector: bytes) -> None:
+        """Raise unless a vector has the clusters' dimension; the first usable one fixes it."""
+        if self._dimension is not None and len(vector) == 4 * self._dimension:
+            return
+        if not vector or len(vector) % 4:
             raise InvalidRecord("invalid-vector", "vector", "field vector must be base64 of float32 numbers")
-        vector = unpack_vector(passage.vector)
-        if not np.isfinite(vector).all():
-            raise InvalidRecord("invalid-vector", "vector", "field vector holds a number that is not finite")
+        if not np.isfinite(unpack_vector(vector)).all():
+            raise NOT_FINITE
         if self._dimension is None:
-            self._dimension = len(vector)
-        if len(vector) != self._dimension:
-            raise InvalidRecord(
-                "wrong-dimension",
-                "vector",
-                f"field vector has {len(vector)} dimensions where the clusters have {self._dimension}: "
-                "every embedder must use the same model",
-            )
-        return vector
+            self._dimension = len(vector) // 4
+            return
+        raise InvalidRecord(
+            "wrong-dimension",
+            "vector",
+            f"field vector has {len(vector) // 4} dimensions where the clusters have {self._dimension}: "
+            "every embedder must use the same model",
+        )
 
     @staticmethod
-    def _assigned(
-        record: Record, passage: EmbeddedPassage, cluster: int, similarity: float
-    ) -> OutgoingRecord:
-        message = AssignedPassage(
-            passage_id=passage.passage_id,
-            doc_id=passage.doc_id,
-            url=passage.url,
-            cluster_id=cluster,
-            similarity=similarity,
-            tokens=passage.tokens,
-            vector=passage.vector,
-            lang=passage.lang,
-            title=passage.title,
-            model=passage.model,
-            text_bytes=len(passage.text.encode("utf-8", "surrogatepass")),
-            at=passage.at,
-        )
-        return encode(
-            message, topic=topics.ASSIGNED.name, key=passage.passage_id, source=SOURCE, trace=trace_of(record)
-        )
+    def _refuse_infinite(batch: Batch) -> None:
+        """Take passages whose vectors are not finite out of a batch."""
+        infinite = np.flatnonzero(~np.isfinite(batch.vectors).all(axis=1))
+        for place in reversed(infinite.tolist()):
+            batch.refuse(batch.records.pop(place), NOT_FINITE)
+            del batch.passages[place]
+        if len(infinite):
+            batch.vectors = np.delete(batch.vectors, infinite, axis=0)
+
+
+def assigned_record(
+    record: Record, passage: EmbeddedPassage, cluster: int, similarity: float
+) -> OutgoingRecord:
+    """Return a passage's assignment as it is published."""
+    message = AssignedPassage(
+        passage_id=passage.passage_id,
+        doc_id=passage.doc_id,
+        url=passage.url,
+        cluster_id=cluster,
+        similarity=similarity,
+        tokens=passage.tokens,
+        vector=passage.vector,
+        lang=passage.lang,
+        title=passage.title,
+        model=passage.model,
+        text_bytes=len(passage.text.encode("utf-8", "surrogatepass")),
+        at=passage.at,
+    )
+    return encode(
+        message, topic=topics.ASSIGNED.name, key=passage.passage_id, source=SOURCE, trace=trace_of(record)
+    )
 
 
 def lineage_record(event: LineageEvent) -> OutgoingRecord:
@@ -211,11 +278,42 @@ def run_clusterer(settings: Settings, stop: threading.Event) -> None:
         consumer = transport.reader([topics.EMBEDDED.name], GROUP)
         snapshots = SnapshotStore(settings.data_dir / "state" / "clusterer")
         stage = ClusterStage(restore(settings, consumer, snapshots), consumer, producer, snapshots)
-        while not stop.is_set():
-            records = consumer.poll(settings.clustering.poll_records, POLL_SECONDS)
-            if records:
-                stage.handle(records)
+        work(stage, consumer, settings.clustering.poll_records, stop)
         consumer.close()
         producer.close()
     finally:
         transport.close()
+
+
+def work(stage: ClusterStage, consumer: Polled, most: int, stop: threading.Event) -> None:
+    """Handle what comes, at most `most` records at once, until `stop` is set."""
+    gc.freeze()  # a batch makes many objects: garbage need not be looked for in all older ones each time
+    begun = 0.0
+    while not stop.is_set():
+        records = gather(consumer, most, begun + SAVE_SECONDS)
+        if records:
+            begun = time.monotonic()
+            stage.handle(records)
+
+
+def gather(consumer: Polled, most: int, due: float) -> list[Record]:
+    """Return records for one batch: all there are up to `most`, and until `due` (monotonic) what comes.
+
+    Each batch saves the whole state. A trickle is therefore gathered for a moment, and a backlog is taken
+    in large pieces; neither beyond `BATCH_BYTES`.
+    """
+    records = consumer.poll(most, POLL_SECONDS)
+    size = bytes_of(records)
+    while records and len(records) < most and size < BATCH_BYTES:
+        wait = max(0.0, due - time.monotonic())
+        more = consumer.poll(most - len(records), wait)
+        if not more and not wait:
+            break
+        records += more
+        size += bytes_of(more)
+    return records
+
+
+def bytes_of(records: Sequence[Record]) -> int:
+    """Return how many bytes the values of records hold."""
+    return sum(len(record.value or b"") for record in records)

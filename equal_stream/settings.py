@@ -100,7 +100,11 @@ class ClusteringSettings(Group):
     algorithm: str = Field("evolving", description="A name in equal_stream.clustering.registry.")
     max_clusters: int = Field(256, gt=1)
     seed: int = 0
-    poll_records: int = Field(4096, gt=0)
+    poll_records: int = Field(
+        16_384,
+        gt=0,
+        description="Most passages taken and committed together, when there is a backlog; some 150 MB.",
+    )
 
 
 class AllocationSettings(Group):

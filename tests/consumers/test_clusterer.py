@@ -1,18 +1,20 @@
 """The clusterer assigns every usable passage once, keeps its lineage, and comes back as it was."""
 
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from consumers.clusterer import GROUP, ClusterStage, restore, run_clusterer
+from consumers.clusterer import GROUP, ClusterStage, gather, restore, run_clusterer
 from equal_stream import topics
 from equal_stream.messages import AssignedPassage, ClusterEvent, EmbeddedPassage, pack_vector
 from equal_stream.settings import ClusteringSettings, Settings
-from equal_stream.snapshots import SnapshotStore
-from equal_stream.transport.base import Record, Transport
+from equal_stream.snapshots import Snapshot, SnapshotStore
+from equal_stream.transport.base import OutgoingRecord, Positions, Record, Transport
 from equal_stream.transport.codec import encode
 from equal_stream.transport.creation import topic_specs
 from equal_stream.transport.factory import open_transport
@@ -182,3 +184,84 @@ def test_a_vector_that_cannot_be_used_becomes_a_dead_letter(
     (dead,) = read(transport, topics.dead_letter(topics.EMBEDDED.name))
     assert dict(dead.headers)["dlq_reason"] == reason
     assert len(assignments(transport)) == 59
+
+
+def test_a_vector_that_is_not_finite_costs_its_neighbours_nothing(
+    settings: Settings, transport: Transport
+) -> None:
+    good = passages(40)
+    bad = msgspec.structs.replace(good[7], vector=pack_vector(np.full(DIMENSION, np.inf, dtype=np.float32)))
+    publish(transport, [*good[:7], bad, *good[8:]])
+    run_until_read(settings, transport)
+    (dead,) = read(transport, topics.dead_letter(topics.EMBEDDED.name))
+    assert dead.key == bad.passage_id.encode()
+    assigned = {each.passage_id: each.vector for each in assignments(transport)}
+    assert assigned == {each.passage_id: each.vector for each in good if each is not good[7]}
+
+
+def test_the_state_is_on_disk_before_anything_is_published(settings: Settings, transport: Transport) -> None:
+    publish(transport, passages(60))
+    snapshots = SnapshotStore(settings.data_dir / "state" / "clusterer")
+    consumer = transport.reader([topics.EMBEDDED.name], GROUP)
+    producer = transport.producer(GROUP)
+    stage = SavedFirst(restore(settings, consumer, snapshots), consumer, producer, snapshots)
+    assert stage.handle(consumer.poll(60, 1.0)) == 60
+    assert stage.saved is not None
+    assert stage.saved.at() == consumer.positions()
+    assert stage.saved.state == stage.clusterer.to_state()
+
+
+class SavedFirst(ClusterStage):
+    """Notes what is on disk when the commit begins."""
+
+    saved: Snapshot | None = None
+
+    def commit(self, outgoing: Sequence[OutgoingRecord], positions: Positions) -> None:
+        """Read the newest snapshot, then commit."""
+        self.saved = self._snapshots.newest()
+        super().commit(outgoing, positions)
+
+
+class Trickle:
+    """Answers polls from a list of portions; once they are through, with nothing."""
+
+    def __init__(self, *portions: list[Record]) -> None:
+        self.portions = list(portions)
+        self.asked: list[int] = []
+
+    def poll(self, max_records: int, timeout: float) -> list[Record]:
+        """Return the next portion, no more of it than asked for."""
+        self.asked.append(max_records)
+        if not self.portions:
+            time.sleep(timeout / 10)
+            return []
+        portion = self.portions.pop(0)
+        if portion[max_records:]:
+            self.portions.insert(0, portion[max_records:])
+        return portion[:max_records]
+
+
+def records(count: int, size: int = 1) -> list[Record]:
+    return [Record(topics.EMBEDDED.name, 0, each, b"k", b"x" * size, (), 0) for each in range(count)]
+
+
+def test_what_trickles_in_is_saved_together() -> None:
+    source = Trickle(records(1), records(1), records(1))
+    assert len(gather(source, 100, time.monotonic() + 0.1)) == 3
+
+
+def test_a_passage_that_comes_after_a_pause_is_handled_at_once() -> None:
+    source = Trickle(records(1))
+    assert len(gather(source, 100, due=0.0)) == 1
+    assert len(source.asked) == 2
+
+
+def test_a_backlog_is_taken_in_large_pieces_but_no_larger_than_asked() -> None:
+    source = Trickle(*[records(30) for _ in range(10)])
+    assert len(gather(source, 100, due=0.0)) == 100
+    assert source.asked == [100, 70, 40, 10]
+
+
+def test_large_records_make_a_smaller_batch() -> None:
+    source = Trickle(*[records(1, 40 << 20) for _ in range(4)])
+    assert len(gather(source, 100, due=0.0)) == 2
