@@ -32,6 +32,7 @@ _SOCKET_DIRECTORY_LENGTH = 40  # Ray adds some 65 characters, and a Unix socket'
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # else SIGTERM prints a stack trace
+    "RAY_worker_niceness": "0",  # Ray's 15 would starve the allocator beside busy embedders
 }
 _FOR_CHILDREN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", *_QUIET)
 

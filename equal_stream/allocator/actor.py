@@ -62,7 +62,9 @@ class AllocatorActor:
         view = AllocatorView(state=self._state, error=self._error, recovery_seconds=self._recovery_seconds)
         service = self._service
         if service is not None and service.recovered.is_set() and self._state in {"running", "stopping"}:
-            view.status, view.tally, view.lag, view.waiting = service.look()
+            look = service.look()
+            if look is not None:
+                view.status, view.tally, view.lag, view.waiting = look
         return msgspec.json.encode(view)
 
     def stop(self, timeout: float) -> bool:

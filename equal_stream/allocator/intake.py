@@ -22,6 +22,7 @@ from equal_stream.transport.dead_letters import dead_letter
 INPUTS = (topics.REFERENCES, topics.CLUSTER_EVENTS, topics.ASSIGNED, topics.DOCUMENT_OUTCOMES)
 _TYPES: Mapping[str, type[Message]] = {topic.name: topic.message for topic in INPUTS}
 STAGE = "allocator"
+EMBEDDED_TOGETHER = 128  # references a turn: a second or two on one core
 
 
 @dataclass
@@ -50,15 +51,15 @@ class Intake:
         self._workers = workers
         self._passages = passages
         self._acknowledged = acknowledged
+        self._waiting: dict[tuple[str, str], ReferencePair] = {}
 
     def take(self, records: Sequence[Record]) -> Taken:
-        """Absorb the records in order; references are embedded together at the end."""
+        """Absorb the records in order; of the references that wait, embed some."""
         taken = Taken()
-        references: list[ReferencePair] = []
         for record in records:
             try:
                 if record.value is None:
-                    self._tombstone(record, references)
+                    self._tombstone(record)
                     continue
                 message = decode(record, _TYPES[record.topic])
             except InvalidRecord as error:
@@ -73,8 +74,8 @@ class Intake:
                 case DocumentOutcome():
                     taken.withdrawn.extend(self._remove(message.removed))
                 case ReferencePair():
-                    references.append(message)
-        self._embed(references)
+                    self._waiting[message.target, message.ref_id] = message
+        self._embed()
         return taken
 
     def _remove(self, passage_ids: list[str]) -> list[str]:
@@ -84,18 +85,20 @@ class Intake:
         gone = [each for each, point in zip(passage_ids, points, strict=True) if point is None]
         return self._core.remove_passages(gone).qa_ids
 
-    def _embed(self, references: list[ReferencePair]) -> None:
-        if not references:
+    def _embed(self) -> None:
+        """Embed a few of the references that wait, so that a large target holds up no turn for long."""
+        batch = [self._waiting.pop(key) for key in list(self._waiting)[:EMBEDDED_TOGETHER]]
+        if not batch:
             return
-        vectors = self._workers.encode([pair_text(each.question, each.answer) for each in references])
-        for reference, vector in zip(references, vectors, strict=True):
+        vectors = self._workers.encode([pair_text(each.question, each.answer) for each in batch])
+        for reference, vector in zip(batch, vectors, strict=True):
             self._core.set_reference(reference, vector)
 
-    def _tombstone(self, record: Record, pending: list[ReferencePair]) -> None:
+    def _tombstone(self, record: Record) -> None:
         if record.topic != topics.REFERENCES.name:
             raise InvalidRecord("null-value", "", f"a null value has no meaning on topic {record.topic}")
         target, slash, ref_id = (record.key or b"").decode("utf-8", "replace").partition("/")
         if not slash:
             raise InvalidRecord("invalid-key", "key", "the key of a reference is target/ref_id")
-        pending[:] = [each for each in pending if (each.target, each.ref_id) != (target, ref_id)]
+        self._waiting.pop((target, ref_id), None)
         self._core.remove_reference(target, ref_id)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 
 from equal_stream import topics
 from equal_stream.allocation.core import AllocatorCore
@@ -23,8 +24,18 @@ from equal_stream.snapshots import SnapshotStore
 from equal_stream.store.base import Store
 from equal_stream.transport.base import Transport
 
+LOOK_SECONDS = 2.0  # how long a look waits for the turn that is on
 SNAPSHOT_SHARE = 0.05  # at most this share of the time goes into snapshots
 _LOG = logging.getLogger(__name__)
+
+
+class Look(NamedTuple):
+    """Status, counts since start, records not yet taken in by topic, and why no call is made."""
+
+    status: AllocatorStatus
+    tally: Tally
+    lag: dict[str, int]
+    waiting: str
 
 
 class AllocatorService:
@@ -71,6 +82,7 @@ class AllocatorService:
         self._stop_seconds = stop_seconds
         self._clock = clock
         self._lock = threading.Lock()
+        self._seen: Look | None = None
         self.recovered = threading.Event()
 
     def serve(self, stop: threading.Event) -> None:
@@ -151,13 +163,18 @@ class AllocatorService:
         took = time.monotonic() - began
         self._snapshot_at = time.monotonic() + max(self._snapshot_seconds, took / SNAPSHOT_SHARE)
 
-    def look(self) -> tuple[AllocatorStatus, Tally, dict[str, int], str]:
-        """Return status, counts since start, records not yet taken in by topic, and why no call is made."""
-        lag: dict[str, int] = {}
-        with self._lock:
-            for (topic, _), records in self._consumer.lag().items():
-                lag[topic] = lag.get(topic, 0) + records
-            return self.core.status(self._clock()), self._cycle.tally, lag, self._cycle.circuit.reason
+    def look(self) -> Look | None:
+        """Return what there is to see; during a long turn what was seen before it, None at first."""
+        if self._lock.acquire(timeout=LOOK_SECONDS):
+            try:
+                lag: dict[str, int] = {}
+                for (topic, _), records in self._consumer.lag().items():
+                    lag[topic] = lag.get(topic, 0) + records
+                status = self.core.status(self._clock())
+                self._seen = Look(status, self._cycle.tally, lag, self._cycle.circuit.reason)
+            finally:
+                self._lock.release()
+        return self._seen
 
     def close(self) -> None:
         """Free the log and the workers."""
