@@ -5,7 +5,7 @@ It reads topics as any client could and trusts nothing the service says of itsel
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,8 @@ def audit(
     texts: Mapping[str, str],
     cap_tokens: int | None,
     bill: Mapping[str, Any] | None = None,
+    *,
+    crashed: bool = False,
 ) -> Verdict:
     """Audit a log.
 
@@ -44,12 +46,19 @@ def audit(
         The cap in tokens, if there was one.
     bill
         What `GET /audit?detail=1` of simulate-llm answered.
+    crashed
+        Whether roles were killed meanwhile: an answer that had just reached one may be lost with it, and
+        its ticket is then charged at its reservation instead of the bill.
     """
     verdict = Verdict()
     _documents(transport, verdict)
     passages = _passages(transport, verdict)
     pairs = _pairs(transport, verdict, texts, passages)
-    _money(transport, verdict, pairs, cap_tokens, bill)
+    outcomes = values(read_all(transport, topics.EXTRACTIONS.name))
+    charged = _money(transport, verdict, pairs, cap_tokens, outcomes)
+    if bill is not None:
+        lost = {outcome["request_id"] for outcome in outcomes if outcome["status"] == "unknown"}
+        _bill(verdict, charged, bill, lost if crashed else frozenset())
     return verdict
 
 
@@ -140,8 +149,9 @@ def _money(
     verdict: Verdict,
     pairs: Sequence[dict[str, Any]],
     cap: int | None,
-    bill: Mapping[str, Any] | None,
-) -> None:
+    outcomes: Sequence[dict[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """Check the ledger and return what each ticket was charged in the end."""
     entries = values(read_all(transport, topics.LEDGER.name))
     reserved, ended = Counter[str](), Counter[str]()
     held: dict[str, int] = {}
@@ -152,7 +162,6 @@ def _money(
         total += entry["tokens"] - held.get(ticket, 0)
         held[ticket] = entry["tokens"]
         most = max(most, total)
-    outcomes = values(read_all(transport, topics.EXTRACTIONS.name))
     told = Counter(outcome["ticket_id"] for outcome in outcomes)
     verdict.require(all(count == 1 for count in reserved.values()), "a ticket was reserved more than once")
     verdict.require(all(count == 1 for count in ended.values()), "a ticket ended more than once")
@@ -170,12 +179,16 @@ def _money(
         "most_tokens_held": most,
         "cap_tokens": cap,
     }
-    if bill is not None:
-        _bill(verdict, charged, bill)
+    return charged
 
 
-def _bill(verdict: Verdict, charged: Mapping[str, dict[str, Any]], bill: Mapping[str, Any]) -> None:
-    """Hold the ledger against the provider's own books, request by request."""
+def _bill(
+    verdict: Verdict,
+    charged: Mapping[str, dict[str, Any]],
+    bill: Mapping[str, Any],
+    lost: Set[str],
+) -> None:
+    """Hold the ledger against the provider's books, request by request, but for answers lost in a crash."""
     billed: Counter[str] = Counter()
     calls: Counter[str] = Counter()
     told: dict[str, bool] = {}
@@ -185,13 +198,15 @@ def _bill(verdict: Verdict, charged: Mapping[str, dict[str, Any]], bill: Mapping
             calls[request["client_request_id"]] += 1
             told[request["client_request_id"]] = request["usage_delivered"]
     ledger = {entry["request_id"]: entry["tokens"] for entry in charged.values()}
-    known = {request for request, delivered in told.items() if delivered}
+    delivered = {request for request, arrived in told.items() if arrived}
+    known = delivered - lost
     different = [request for request in known if ledger.get(request) != billed[request]]
     under = [request for request in billed if ledger.get(request, 0) < billed[request]]
     verdict.figures |= {
         "billed_tokens": sum(billed.values()),
         "billed_calls": sum(calls.values()),
-        "calls_without_usage": len(told) - len(known),
+        "calls_without_usage": len(told) - len(delivered),
+        "answers_lost": len(delivered & lost),
         "charged_beyond_bill": sum(ledger.values()) - sum(billed.values()),
     }
     verdict.require(

@@ -9,6 +9,7 @@ from equal_stream.transport.base import Transport
 
 _OUTCOMES = topics.DOCUMENT_OUTCOMES.name
 _DEAD = topics.dead_letter(topics.CRAWL.name)
+POLLS = 10
 _FOLDED = (topics.EMBEDDED, topics.ASSIGNED, topics.LEDGER, topics.PAIRS)
 
 
@@ -42,9 +43,12 @@ class Books:
         self.dead: Counter[str] = Counter()
 
     def read(self) -> int:
-        """Take in what is new and return how many records that were."""
+        """Take in what is new and return how many records that were, without waiting for more."""
         count = 0
-        while records := self._consumer.poll(2_000, 0.2):
+        for _ in range(POLLS):
+            records = self._consumer.poll(2_000, 0.1)
+            if not records:
+                break
             count += len(records)
             for record in records:
                 if record.topic == _DEAD:

@@ -108,6 +108,12 @@ class Deployment:
         self.processes.append(process)
         return process
 
+    def kill(self, process: "subprocess.Popen[bytes]") -> None:
+        """End a process that was started here as a power cut would."""
+        self.processes.remove(process)
+        process.kill()
+        process.wait()
+
     def stop(self) -> list[int]:
         """Stop what was started, in good order; return the exit codes."""
         for process in self.processes:
@@ -160,11 +166,16 @@ class Deployment:
                     )
         return {}
 
-    def counter(self, role: str, name: str) -> float:
-        """Return a counter of a role, summed over its labels."""
-        url = json.loads((self.data_dir / "run" / f"{role}.json").read_text())["url"]
-        families = text_string_to_metric_families(_get(f"{url}/metrics"))
-        return sum(each.value for family in families for each in family.samples if each.name == name)
+    def counter(self, name: str, pid: int | None = None) -> float:
+        """Return a counter summed over its labels, and over the processes here or of one of them."""
+        total = 0.0
+        for role in running_roles(self.data_dir):
+            if pid in {None, role.pid}:
+                families = text_string_to_metric_families(_get(f"{role.url}/metrics"))
+                total += sum(
+                    each.value for family in families for each in family.samples if each.name == name
+                )
+        return total
 
     def said(self) -> str:
         """Return the end of what the processes printed."""

@@ -117,8 +117,8 @@ class Before:
             set(life.service.books.embedded),
             len(life.service.books.ledger),
             life.llm.audit()["requests"],
-            life.service.counter("embedder", "equal_stream_passages_embedded_total"),
-            life.service.counter("embedder", "equal_stream_encoded_tokens_total"),
+            life.service.counter("equal_stream_passages_embedded_total"),
+            life.service.counter("equal_stream_encoded_tokens_total"),
         )
 
 
@@ -194,9 +194,7 @@ def test_a_changed_page_gives_up_only_the_passages_that_changed(changed: tuple[L
     assert removed
     assert kept
     assert {each["url"] for each in new.values()} == {LONG["url"]}
-    assert (
-        len(new) == life.service.counter("embedder", "equal_stream_passages_embedded_total") - before.encoded
-    )
+    assert len(new) == life.service.counter("equal_stream_passages_embedded_total") - before.encoded
     assert {each["passage_id"] for each in books.pairs_of(LONG["url"])} <= kept | set(new)
     assert any("777 centimetres" in each["answer"] for each in books.pairs_of(LONG["url"]))
 
