@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+BENCH  := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python
 
 .PHONY: help install demo test lint format schemas lock bench helm-test clean
 
@@ -39,6 +40,17 @@ demo: install  ## The whole service on this machine, on the documentation of the
 # Each of the two workers has a broker and a Ray of its own.
 test: install  ## Every test, on real parts
 	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+bench: install  ## Every figure of docs/benchmarks.md, in half an hour; the corpora lie beside the checkout
+	@mkdir -p bench/results
+	@$(BENCH) bench/clustering.py --output bench/results/clustering.json
+	@$(BENCH) -m bench.clusterer_process --transport embedded --output bench/results/clusterer-embedded.json
+	@$(BENCH) -m bench.clusterer_process --transport kafka --output bench/results/clusterer-kafka.json
+	@$(BENCH) bench/embedder.py --transport kafka --output bench/results/embedder.json
+	@$(BENCH) -m bench.stream --transport kafka --output bench/results/stream-kafka.json
+	@$(BENCH) -m bench.stream --transport embedded --output bench/results/stream-embedded.json
+	@$(BIN)/equal-stream demo --json > bench/results/demo.json
+	@$(BENCH) -m bench.table
 
 helm-test: install  ## The chart: linted, rendered, validated; needs Helm 3, or Go to build it once
 	@$(BIN)/python -m deploy.chart.helm_binary || test -z "$${CI:-}"
