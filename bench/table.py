@@ -55,7 +55,7 @@ def clustering(result: Result) -> Iterator[Row]:
 
 def clusterer_process(result: Result) -> Iterator[Row]:
     """Rows of bench/clusterer_process.py."""
-    steady, cold = result["steady"], result["cold"]
+    steady, cold = result["steady"]["passages per second"], result["cold"]["passages per second"]
     asked = "≥ 20,000" if result["transport"] == "embedded" else ""
     name = f"clusterer process, {result['transport']}, passages/s"
     yield f"{name}, steady", asked, f"{steady['wall']:,.0f} by the clock, {steady['cpu']:,.0f} by CPU time"
