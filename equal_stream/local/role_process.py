@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
@@ -14,6 +15,8 @@ from equal_stream.observability.lag import LagWatch
 from equal_stream.observability.role import running
 from equal_stream.roles import PROCESSES, Role
 from equal_stream.settings import Settings
+
+ORPHAN_SECONDS = 15.0  # to stop in good order; Ray went with the parent, and a call to it waits for minutes
 
 
 def start_role(role: Role, settings: Settings, instance: int = 0) -> BaseProcess:
@@ -45,5 +48,7 @@ def _end_with_parent() -> None:
     def watch() -> None:
         wait([parent.sentinel])
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(ORPHAN_SECONDS)
+        os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()

@@ -260,13 +260,45 @@ def test_sigterm_ends_everything_and_leaves_no_process_behind(
     changed: tuple[Life, Before], temporary: Path
 ) -> None:
     service = changed[0].service
-    ours = {pid: named(pid) for pid in carrying("EQUAL_STREAM_DATA_DIR", str(service.data_dir))}
+    ours = processes_of(service)
     assert any("raylet" in command for command in ours.values())
     began = time.monotonic()
     assert service.stop() == [0]
     assert time.monotonic() - began < 60
-    assert eventually(lambda: not any(named(pid) for pid in ours), seconds=20)
-    assert carrying("EQUAL_STREAM_DATA_DIR", str(service.data_dir)) == set()
+    assert eventually(lambda: not any(map(named, ours)), seconds=20)
+    assert processes_of(service) == {}
     assert list(temporary.glob("ray-*")) == []
     assert list((service.data_dir / "run").glob("*.json")) == []
     assert service.books.open_tickets == set()
+
+
+@pytest.fixture(scope="module")
+def restarted(changed: tuple[Life, Before]) -> tuple[Life, Before]:
+    """The service after it was started again and a page that it knows came once more."""
+    life, _ = changed
+    life.service.stop()
+    life.service.books.read()
+    before = Before.of(life)
+    life.service.start("up")
+    life.feed(life.pages[1:2], "once-more.jsonl")
+    life.wait()
+    return life, before
+
+
+def test_a_restart_does_nothing_twice(restarted: tuple[Life, Before]) -> None:
+    life, before = restarted
+    assert Before.of(life) == before
+    assert life.service.books.outcomes_of(life.pages[1]["url"]) == ["embedded", "unchanged", "unchanged"]
+    assert life.service.allocator()["pairs"] == len(life.service.books.pairs)
+
+
+def test_nothing_outlives_a_service_that_is_killed(restarted: tuple[Life, Before]) -> None:
+    service = restarted[0].service
+    assert len(processes_of(service)) > 3
+    service.kill(service.processes[0])
+    assert eventually(lambda: processes_of(service) == {}, seconds=90)
+
+
+def processes_of(service: Deployment) -> dict[int, str]:
+    """Return the processes of a service, but not this one's, with their command lines."""
+    return {pid: named(pid) for pid in carrying("EQUAL_STREAM_DATA_DIR", str(service.data_dir))}
