@@ -173,7 +173,7 @@ class Cycle:
             publish(turn, transaction)
             transaction.commit_positions(self._consumer, positions)
         self._committed = positions
-        self.tally.count([*turn.settlements, *turn.dropped], len(turn.taken.withdrawn), len(turn.taken.dead))
+        self.tally.count([*turn.settlements, *turn.dropped], len(turn.taken.withdrawn), turn.taken.dead)
 
 
 def publish(turn: Turn, transaction: Transaction) -> None:

@@ -30,6 +30,10 @@ class MetricsMirror:
             metrics.GAIN.labels(target).inc(max(0.0, gain))
         for reason, count in new.rejected.items():
             metrics.PAIRS_REJECTED.labels(reason).inc(count)
+        for where, count in new.dead.items():
+            metrics.DEAD_LETTERS.labels(*where.split(" ", 1)).inc(count)
+        for direction, count in new.tokens.items():
+            metrics.LLM_TOKENS.labels(direction).inc(count)
         metrics.PAIRS_WITHDRAWN.inc(new.withdrawn)
 
 

@@ -1,10 +1,12 @@
 """What an allocator has published since it started, counted after each commit."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
 from equal_stream.allocation.base import Settlement
+from equal_stream.transport.base import OutgoingRecord
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -15,16 +17,23 @@ class Tally(msgspec.Struct, kw_only=True):
     gain: dict[str, float] = {}  # by target
     rejected: dict[str, int] = {}  # pairs refused, by reason
     withdrawn: int = 0
-    dead: int = 0
+    dead: dict[str, int] = {}  # dead letters, by topic and reason with a space between
+    tokens: dict[str, int] = {}  # billed, by direction: in, out
     errors: dict[str, int] = {}  # tickets that brought nothing, by error
 
-    def count(self, settlements: list[Settlement], withdrawn: int, dead: int) -> None:
+    def count(
+        self, settlements: Sequence[Settlement], withdrawn: int, dead: Sequence[OutgoingRecord]
+    ) -> None:
         """Add one committed turn."""
         self.withdrawn += withdrawn
-        self.dead += dead
+        for record in dead:
+            about = dict(record.headers)
+            _add(self.dead, f"{about['dlq_topic'].decode()} {about['dlq_reason'].decode()}", 1)
         for settled in settlements:
             outcome = settled.outcome
             _add(self.tickets, outcome.status, 1)
+            _add(self.tokens, "in", outcome.tokens_in)
+            _add(self.tokens, "out", outcome.tokens_out)
             for reason, count in outcome.rejected.items():
                 _add(self.rejected, reason, count)
             for pair in settled.pairs:
@@ -43,7 +52,8 @@ class Tally(msgspec.Struct, kw_only=True):
             gain={name: value - earlier.gain.get(name, 0.0) for name, value in self.gain.items()},
             rejected=dict(Counter(self.rejected) - Counter(earlier.rejected)),
             withdrawn=max(0, self.withdrawn - earlier.withdrawn),
-            dead=max(0, self.dead - earlier.dead),
+            dead=dict(Counter(self.dead) - Counter(earlier.dead)),
+            tokens=dict(Counter(self.tokens) - Counter(earlier.tokens)),
             errors=dict(Counter(self.errors) - Counter(earlier.errors)),
         )
 

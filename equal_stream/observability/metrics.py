@@ -5,7 +5,7 @@ counters end in `_total`, units are part of the name (seconds, tokens, usd). doc
 these names: add beside them, never rename.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -51,17 +51,7 @@ PAIRS_WITHDRAWN = _counter("pairs_withdrawn", "Pairs withdrawn because their sou
 PAIRS_REJECTED = _counter("pairs_rejected", "Pairs that a gate refused.", "reason")
 
 # Extraction
-LLM_REQUESTS = _counter(
-    "llm_requests", "Requests to the LLM by HTTP status, or by kind of failure.", "status"
-)
-LLM_IN_FLIGHT = _gauge("llm_in_flight", "Requests the LLM is working on.")
-LLM_TOKENS = _counter("llm_tokens", "Tokens billed by the LLM.", "direction")
-LLM_SECONDS = Histogram(
-    _PREFIX + "llm_seconds",
-    "Seconds an LLM request took.",
-    registry=REGISTRY,
-    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160),
-)
+LLM_TOKENS = _counter("llm_tokens", "Tokens that calls were charged.", "direction")
 
 # Every role
 LAG = _gauge("lag", "Records between what a role has committed and the end of a topic.", "topic")
