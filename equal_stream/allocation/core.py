@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from equal_stream.allocation import state as saved
 from equal_stream.allocation.base import Reservation, Settlement, Withdrawal
+from equal_stream.allocation.bounds import LARGEST_ID, require_passage_id, require_within, vector_in
 from equal_stream.allocation.budget import Allowance
 from equal_stream.allocation.choosing import Chooser
 from equal_stream.allocation.ending import Ender
@@ -35,11 +36,12 @@ from equal_stream.messages import (
     LedgerEntry,
     QAPair,
     ReferencePair,
-    unpack_vector,
 )
 from equal_stream.settings import BudgetSettings, Settings
 
 _BYTES_PER_TOKEN = 8  # for passages of unknown length; the client refuses what turns out longer
+_LARGEST_TEXT = 2**31 - 1  # bytes of one passage: the width of the candidates' columns
+_HEAVIEST = 1e9  # a reference's weight: gains stay finite, and a gain that is not cannot be written as JSON
 
 
 class AllocatorCore:
@@ -76,9 +78,14 @@ class AllocatorCore:
         Raises
         ------
         InvalidRecord
-            Its vector has another length or is not finite.
+            Its vector has another length or is not finite, its id is no UUID, or a number in it is beyond
+            anything that can be counted here; nothing changed.
         """
-        vector = self._vector(unpack_vector(passage.vector), "vector")
+        vector = self._vector(vector_in(passage.vector), "vector")
+        require_passage_id(passage.passage_id, "passage_id")
+        require_within("tokens", passage.tokens, _LARGEST_TEXT // _BYTES_PER_TOKEN)
+        require_within("text_bytes", passage.text_bytes, _LARGEST_TEXT)
+        require_within("cluster_id", passage.cluster_id, LARGEST_ID)
         table = self.holdings.pool.candidates
         row = table.rows.get(passage.passage_id)
         if row is not None:
@@ -110,7 +117,20 @@ class AllocatorCore:
         return Withdrawal(qa_ids=qa_ids)
 
     def apply_cluster_event(self, event: ClusterEvent) -> None:
-        """Follow the lineage of clusters."""
+        """Follow the lineage of clusters.
+
+        Raises
+        ------
+        InvalidRecord
+            It names an id that no cluster can have; nothing changed.
+        """
+        for field, ids in (
+            ("cluster_id", [event.cluster_id]),
+            ("parents", event.parents),
+            ("children", event.children),
+        ):
+            for cluster_id in ids:
+                require_within(field, cluster_id, LARGEST_ID)
         self.holdings.pool.apply(event)
 
     def set_reference(self, reference: ReferencePair, vector: NDArray[np.float32]) -> None:
@@ -119,9 +139,10 @@ class AllocatorCore:
         Raises
         ------
         InvalidRecord
-            The vector has another length or is not finite.
+            The vector has another length or is not finite, or the weight is beyond all measure.
         """
         kept = self._vector(vector, "vector")
+        require_within("weight", reference.weight, _HEAVIEST)
         self.holdings.worth.targets.set(reference.target, reference.ref_id, kept, reference.weight)
 
     def remove_reference(self, target: str, ref_id: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from equal_stream import topics
+from equal_stream.allocation.bounds import require_passage_id
 from equal_stream.allocation.core import AllocatorCore
 from equal_stream.allocator.workers import Workers
 from equal_stream.errors import InvalidRecord
@@ -51,48 +52,61 @@ class Intake:
         self._workers = workers
         self._passages = passages
         self._acknowledged = acknowledged
-        self._waiting: dict[tuple[str, str], ReferencePair] = {}
+        self._waiting: dict[tuple[str, str], tuple[Record, ReferencePair]] = {}
 
     def take(self, records: Sequence[Record]) -> Taken:
         """Absorb the records in order; of the references that wait, embed some."""
         taken = Taken()
         for record in records:
             try:
-                if record.value is None:
-                    self._tombstone(record)
-                    continue
-                message = decode(record, _TYPES[record.topic])
+                self._absorb(record, taken)
             except InvalidRecord as error:
-                if record.offset >= self._acknowledged.get((record.topic, record.partition), 0):
-                    taken.dead.append(dead_letter(record, error, stage=STAGE))
-                continue
-            match message:
-                case AssignedPassage():
-                    self._core.add_passage(message)
-                case ClusterEvent():
-                    self._core.apply_cluster_event(message)
-                case DocumentOutcome():
-                    taken.withdrawn.extend(self._remove(message.removed))
-                case ReferencePair():
-                    self._waiting[message.target, message.ref_id] = message
-        self._embed()
+                self._give_up(record, error, taken)
+        self._embed(taken)
         return taken
+
+    def _absorb(self, record: Record, taken: Taken) -> None:
+        if record.value is None:
+            self._tombstone(record)
+            return
+        match decode(record, _TYPES[record.topic]):
+            case AssignedPassage() as passage:
+                self._core.add_passage(passage)
+            case ClusterEvent() as event:
+                self._core.apply_cluster_event(event)
+            case DocumentOutcome() as outcome:
+                taken.withdrawn.extend(self._remove(outcome.removed))
+            case ReferencePair() as reference:
+                if "/" in reference.target:
+                    raise InvalidRecord(
+                        "invalid-value", "target", "a target's name has no slash: its keys are target/ref_id"
+                    )
+                self._waiting[reference.target, reference.ref_id] = (record, reference)
+
+    def _give_up(self, record: Record, error: InvalidRecord, taken: Taken) -> None:
+        if record.offset >= self._acknowledged.get((record.topic, record.partition), 0):
+            taken.dead.append(dead_letter(record, error, stage=STAGE))
 
     def _remove(self, passage_ids: list[str]) -> list[str]:
         if not passage_ids:
             return []
+        for passage_id in passage_ids:
+            require_passage_id(passage_id, "removed")
         points = self._passages.get(passage_ids)
         gone = [each for each, point in zip(passage_ids, points, strict=True) if point is None]
         return self._core.remove_passages(gone).qa_ids
 
-    def _embed(self) -> None:
+    def _embed(self, taken: Taken) -> None:
         """Embed a few of the references that wait, so that a large target holds up no turn for long."""
         batch = [self._waiting.pop(key) for key in list(self._waiting)[:EMBEDDED_TOGETHER]]
         if not batch:
             return
-        vectors = self._workers.encode([pair_text(each.question, each.answer) for each in batch])
-        for reference, vector in zip(batch, vectors, strict=True):
-            self._core.set_reference(reference, vector)
+        vectors = self._workers.encode([pair_text(each.question, each.answer) for _, each in batch])
+        for (record, reference), vector in zip(batch, vectors, strict=True):
+            try:
+                self._core.set_reference(reference, vector)
+            except InvalidRecord as error:
+                self._give_up(record, error, taken)
 
     def _tombstone(self, record: Record) -> None:
         if record.topic != topics.REFERENCES.name:
