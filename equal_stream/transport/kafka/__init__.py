@@ -2,8 +2,8 @@
 
 `connection` turns settings into client options · `errors` turns the client's errors into ours ·
 `cluster` creates topics and looks up positions · `reader` and `member` are the two ways to consume,
-`consumer` what they share · `producer` writes, `transaction` is what it hands out, `deadline` bounds
-waits that the client leaves unbounded · `transport` puts them together.
+`consumer` what they share · `producer` writes, `partitioner` says where to, `transaction` is what it
+hands out, `deadline` bounds waits that the client leaves unbounded · `transport` puts them together.
 """
 
 from equal_stream.transport.kafka.transport import KafkaTransport

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from equal_stream.errors import ConfigurationError
 from equal_stream.settings import KafkaSettings
+from equal_stream.transport.kafka.partitioner import KeyPartitioner
 
 BOOTSTRAP_SECONDS = 15.0  # how long a broker may take to answer before it counts as unreachable
 MAX_RECORD_BYTES = 11 << 20  # the largest topic takes 10 MB; its dead letters carry a little more
@@ -82,6 +83,7 @@ def producer_options(settings: KafkaSettings, transactional_id: str | None) -> d
         **connection_options(settings),
         "acks": "all",
         "enable_idempotence": True,
+        "partitioner": KeyPartitioner(),
         "allow_auto_create_topics": False,
         "linger_ms": linger_ms,
         "batch_size": 256 << 10,
