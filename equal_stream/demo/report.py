@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from equal_stream.demo.corpus import THEME
+from equal_stream.demo.corpus import THEME, in_theme
 from equal_stream.demo.tally import DemoTally
 from equal_stream.messages import QAPair
 
@@ -58,7 +58,7 @@ def make_report(tally: DemoTally, cap: int, began: float, ended: float) -> DemoR
         spent_tokens=tally.spent,
         tickets=len(tally.held),
         pairs=len(tally.pairs),
-        pairs_in_theme=sum(f"{THEME}." in pair.url for pair in tally.pairs.values()),
+        pairs_in_theme=sum(in_theme(pair.url) for pair in tally.pairs.values()),
         theme_share_of_corpus=corpus,
         theme_share_of_spend=spend,
         concentration=spend / corpus if corpus else 0.0,
