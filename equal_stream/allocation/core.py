@@ -186,6 +186,10 @@ class AllocatorCore:
         """Return the tickets under way, oldest first."""
         return [flight.ticket for flight in self.holdings.tickets.flights.values()]
 
+    def instant(self, now: datetime) -> datetime:
+        """Return the instant that counts at `now`: the latest seen, when the clock was put back."""
+        return self._at(now)
+
     def oldest_open(self) -> datetime | None:
         """Return when the oldest ticket under way was reserved."""
         return min((entry.at for entry in self.holdings.ledger.open.values()), default=None)

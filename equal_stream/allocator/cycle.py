@@ -114,6 +114,11 @@ class Cycle:
             self._workers.submit(ticket, passage)
         return bool(records or finished or turn.calls)
 
+    def confirm(self) -> None:
+        """Commit the positions once more; raises `Fenced` when a newer allocator has taken over."""
+        with self._producer.transaction() as transaction:
+            transaction.commit_positions(self._consumer, self._committed)
+
     def settle_open(self, tickets: Sequence[Ticket]) -> None:
         """End tickets left open by a crash: from the journal where their answer is, else in full."""
         if not tickets:

@@ -20,6 +20,8 @@ class JournalLookup:
 
     Parameters
     ----------
+    clock
+        The instants that reservations are dated with: it never goes back.
     start
         Where to begin when nothing better is known, from the last snapshot.
     """
@@ -36,7 +38,7 @@ class JournalLookup:
 
     def floor(self, oldest_open: datetime | None) -> Positions:
         """Return where the answers of tickets sent at `oldest_open` or later begin; None: of none."""
-        while self._marks and (oldest_open is None or self._marks[0][0] <= oldest_open):
+        while self._marks and (oldest_open is None or self._marks[0][0] < oldest_open):
             _, self._start = self._marks.popleft()
         return self._start
 

@@ -1,17 +1,25 @@
-"""Reading a bounded stretch of the log: from given positions to its present end."""
+"""Reading a bounded stretch of the log: from given positions to its present end, all of it or not at all."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from equal_stream.transport.base import Consumer, Record, TopicPartition, Transport
+from equal_stream.transport.exceptions import TransportUnavailable
 
 BATCH = 2_000
-PATIENCE = 3  # empty polls of one second before a stretch counts as read: control records have no value
+PATIENCE = 60.0  # seconds without getting any further before the log counts as unreachable
 
 
 def read_to_end(
     transport: Transport, topics: Sequence[str], start: Mapping[TopicPartition, int] | None = None
 ) -> Iterator[Record]:
-    """Yield committed records from `start` (default: the beginning) to the end as it is now."""
+    """Yield committed records from `start` (default: the beginning) to the end as it is now.
+
+    Raises
+    ------
+    TransportUnavailable
+        The log gave nothing for a while though its end was not reached. Half a ledger would be believed.
+    """
     end = transport.end_positions(topics)
     consumer = transport.reader(topics)
     try:
@@ -22,11 +30,16 @@ def read_to_end(
 
 
 def _until(consumer: Consumer, end: Mapping[TopicPartition, int]) -> Iterator[Record]:
-    empty = 0
-    while empty < PATIENCE:
-        positions = consumer.positions()
-        if all(positions.get(partition, 0) >= offset for partition, offset in end.items()):
-            return
-        records = consumer.poll(BATCH, 1.0)
-        empty = 0 if records else empty + 1
-        yield from records
+    positions = consumer.positions()
+    give_up = time.monotonic() + PATIENCE
+    while behind := [at for at, offset in end.items() if positions.get(at, 0) < offset]:
+        if time.monotonic() >= give_up:
+            topic, partition = behind[0]
+            raise TransportUnavailable(
+                f"partition {partition} of {topic} gave nothing for {PATIENCE:.0f} s before its end was "
+                "reached; is its broker well?"
+            )
+        yield from consumer.poll(BATCH, 1.0)
+        before, positions = positions, consumer.positions()
+        if positions != before:  # records, or only control records and gaps
+            give_up = time.monotonic() + PATIENCE

@@ -92,7 +92,8 @@ class AllocatorService:
         deadline = time.monotonic() + self._stop_seconds
         while self._workers.in_flight() and time.monotonic() < deadline:
             self.turn(choose=False)
-        self.snapshot()
+        with self._lock:
+            self.snapshot()
 
     def recover(self) -> None:
         """Bring the core to where the log says it was.
@@ -117,7 +118,7 @@ class AllocatorService:
             marks = snapshot.marked()
         self._journal = JournalLookup(
             self._transport,
-            self._clock,
+            lambda: self.core.instant(self._clock()),
             {at: offset for at, offset in marks.items() if at[0] == topics.JOURNAL.name},
         )
         self._journal.mark()
@@ -154,11 +155,25 @@ class AllocatorService:
         return moved
 
     def snapshot(self) -> None:
-        """Write the core's state with the positions it stands at."""
+        """Write the core's state with the positions it stands at.
+
+        The end of what is published is where this core stands only while no newer allocator publishes,
+        which `confirm` makes certain afterwards. Without a snapshot there is only more to replay, so a
+        disk that takes none stops nothing.
+
+        Raises
+        ------
+        Fenced
+            A newer allocator has taken over; nothing was written.
+        """
         began = time.monotonic()
         own = self._transport.end_positions(OWN_OUTPUTS)
+        self._cycle.confirm()
         floor = self._journal.floor(self.core.oldest_open())
-        self._snapshots.save(self.core.to_state(), self._consumer.positions(), {**own, **floor})
+        try:
+            self._snapshots.save(self.core.to_state(), self._consumer.positions(), {**own, **floor})
+        except OSError as error:
+            _LOG.error("no snapshot could be written, a restart will replay more of the log: %s", error)
         self._journal.mark()
         took = time.monotonic() - began
         self._snapshot_at = time.monotonic() + max(self._snapshot_seconds, took / SNAPSHOT_SHARE)

@@ -1,0 +1,112 @@
+"""Restarts under conditions that a lucky test never sees: zombies, clocks put back, a slow or foreign log."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from equal_stream import topics
+from equal_stream.allocator import reading
+from equal_stream.allocator.reading import read_to_end
+from equal_stream.messages import JournalEntry, now
+from equal_stream.transport.exceptions import Fenced, TransportUnavailable
+from tests.allocator.world import PromptWorkers, World, run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def answered(world: World, passage: str) -> None:
+    """Journal an answer to the one ticket that is open."""
+    (reserved,) = world.values(topics.LEDGER.name)
+    entry = JournalEntry(
+        request_id=str(reserved["request_id"]),
+        ticket_id=str(reserved["ticket_id"]),
+        passage_id=passage,
+        model="m",
+        prompt_version="1",
+        content="{}",
+        finish_reason="stop",
+        tokens_in=300,
+        tokens_out=50,
+        usage_known=True,
+        cost_usd=0.0004,
+        at=now(),
+    )
+    world.publish(entry, topics.JOURNAL.name, entry.request_id)
+
+
+def test_an_allocator_replaced_while_idle_leaves_no_snapshot_that_hides_spending(
+    world: World,
+) -> None:
+    world.reference("t", "1", "apples")
+    old = world.service(PromptWorkers())
+    old.recover()
+    run(old, turns=5)
+    new = world.service(PromptWorkers())
+    new.recover()
+    for number in range(3):
+        world.passage("apples", number)
+    run(new)
+    spent = new.core.status(world.tick()).budget.usd_spent
+    with pytest.raises(Fenced):
+        old.snapshot()
+    workers = PromptWorkers()
+    third = world.service(workers)
+    third.recover()
+    run(third)
+    assert third.core.status(world.tick()).budget.usd_spent == spent > 0
+    assert workers.sent == []
+
+
+def test_an_answer_journaled_before_the_clock_was_put_back_is_found(world: World) -> None:
+    world.reference("t", "1", "apples")
+    passage = world.passage("apples", 1)
+    workers = PromptWorkers()
+    workers.silent = True
+    first = world.service(workers)
+    first.recover()
+    run(first, turns=3)
+    answered(world, passage)
+    world.clock -= timedelta(hours=1)
+    first.snapshot()
+    first.snapshot()
+    second = world.service(PromptWorkers(capacity=0))
+    second.recover()
+    assert [entry["entry"] for entry in world.values(topics.LEDGER.name)] == ["reserve", "settle"]
+
+
+def test_a_disk_that_takes_no_snapshot_stops_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    world.reference("t", "1", "apples")
+    service = world.service(PromptWorkers())
+    service.recover()
+    monkeypatch.setattr(service._snapshots, "save", full)
+    service.snapshot()
+    world.passage("apples", 1)
+    run(service)
+    assert len(world.values(topics.PAIRS.name)) == 1
+
+
+def test_a_log_that_stalls_before_its_end_is_an_error_and_not_a_short_ledger(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.reference("t", "1", "apples")
+    opened = world.transport.reader
+
+    def stalled(*arguments: object, **options: object) -> object:
+        consumer = opened(*arguments, **options)
+        consumer.poll = lambda *_: []
+        return consumer
+
+    monkeypatch.setattr(reading, "PATIENCE", 0.01)
+    monkeypatch.setattr(world.transport, "reader", stalled)
+    with pytest.raises(TransportUnavailable, match="references"):
+        list(read_to_end(world.transport, [topics.REFERENCES.name]))
