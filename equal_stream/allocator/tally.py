@@ -8,6 +8,9 @@ import msgspec
 from equal_stream.allocation.base import Settlement
 from equal_stream.transport.base import OutgoingRecord
 
+DIFFERENT_ERRORS = 50  # servers put ids and times into their sentences
+OTHER_ERRORS = "other errors"
+
 
 class Tally(msgspec.Struct, kw_only=True):
     """Counts since start, by what the metrics split them by."""
@@ -19,7 +22,7 @@ class Tally(msgspec.Struct, kw_only=True):
     withdrawn: int = 0
     dead: dict[str, int] = {}  # dead letters, by topic and reason with a space between
     tokens: dict[str, int] = {}  # billed, by direction: in, out
-    errors: dict[str, int] = {}  # tickets that brought nothing, by error
+    errors: dict[str, int] = {}  # tickets that brought nothing, by error; those after the first few together
 
     def count(
         self, settlements: Sequence[Settlement], withdrawn: int, dead: Sequence[OutgoingRecord]
@@ -40,7 +43,9 @@ class Tally(msgspec.Struct, kw_only=True):
                 _add(self.pairs, pair.target, 1)
                 self.gain[pair.target] = self.gain.get(pair.target, 0.0) + pair.gain
             if outcome.error:
-                _add(self.errors, outcome.error[:200], 1)
+                error = outcome.error[:200]
+                known = error in self.errors or len(self.errors) < DIFFERENT_ERRORS
+                _add(self.errors, error if known else OTHER_ERRORS, 1)
 
     def since(self, earlier: "Tally") -> "Tally":
         """Return what was added after `earlier`; everything, when this tally began anew meanwhile."""

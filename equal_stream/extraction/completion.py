@@ -1,7 +1,8 @@
 """Reading the body of a chat completion, whatever the server sent under status 200.
 
 A body that is not a completion is still an answer that was probably billed, so nothing here raises:
-what is missing or of the wrong type is left empty, and a usage that is not two plain counts is unknown.
+what is missing or of the wrong type is left empty, and a usage that is not two plain counts is unknown,
+as is one that no call can have: servers are known to send -1 as an unsigned number.
 """
 
 from typing import Any
@@ -10,6 +11,8 @@ import msgspec
 
 OVERSIZED = "oversized"  # finish_reason of a content longer than MAX_CONTENT_CHARACTERS, which is cut there
 MAX_CONTENT_CHARACTERS = 150_000  # six bytes each at most in JSON: a journal record stays below 1 MB
+
+_MOST_TOKENS = 10**9  # of one call
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -57,7 +60,9 @@ def _usage(usage: dict[str, Any]) -> Usage | None:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= _MOST_TOKENS else None
 
 
 def _text(value: object) -> str:

@@ -62,3 +62,8 @@ def test_content_beyond_any_limit_is_cut_and_marked() -> None:
 ).map(lambda value: json.dumps(value).encode()))  # fmt: skip
 def test_nothing_raises(data: bytes) -> None:
     read_completion(data)
+
+
+def test_a_usage_that_no_call_can_have_is_unknown() -> None:
+    body = b'{"choices":[],"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":3}}'
+    assert read_completion(body).usage is None
