@@ -16,7 +16,7 @@ from equal_stream.allocation.exceptions import TicketNotOpen
 from equal_stream.allocation.holdings import Holdings
 from equal_stream.allocation.money import nano, usd
 from equal_stream.allocation.quantise import unit
-from equal_stream.allocation.settling import RETRIED, Charge, charge_of, ending_entry, outcome_of
+from equal_stream.allocation.settling import RETRIED, Charge, charge_of, ending_entry, ending_of, outcome_of
 from equal_stream.extraction.base import ExtractedPair, ExtractionResult, PassageText, Ticket
 from equal_stream.ids import qa_id
 from equal_stream.messages import (
@@ -89,7 +89,7 @@ class Ender:
             charge.tokens_in + charge.tokens_out > ticket.reserved_tokens
         )
         note = " ".join(["overrun"] * over + ["usage-unknown"] * (not result.usage_known))
-        entry = ending_entry(ticket, result.status, charge, at, note)
+        entry = ending_entry(ticket, ending_of(result), charge, at, note)
         self._measure(ticket, passage)
         if result.usage_known and result.status in {"answered", "failed"}:
             held.cost.learn(ticket.cluster_id, ticket.tokens, charge.tokens_in, charge.tokens_out)

@@ -1,8 +1,9 @@
 """How a ticket's end is booked: from what the worker reports to ledger entry, outcome and pairs.
 
 answered and failed are billed as reported, or in full where the provider gave no usage; unknown in
-full, since the call may have been billed; unsent and dropped tickets at nothing. The first word of an
-entry's reason says which it was, and replay reads it.
+full, since the call may have been billed; unsent, refused and dropped tickets at nothing. The first
+word of an entry's reason says which it was, and replay reads it. A request that was refused for what it asks
+would be refused again, so it counts as an attempt, as if it had been charged.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from equal_stream.allocation.money import nano, nano_ceiling, usd
 from equal_stream.extraction.base import ExtractionResult, Pricing, Ticket
 from equal_stream.messages import ExtractionOutcome, LedgerEntry, OutcomeStatus
 
-Ending = Literal["answered", "failed", "unknown", "unsent", "released", "withdrawn"]
-RETRIED = frozenset({"failed", "unknown", "unsent", "released"})  # the passage may get another ticket
+Ending = Literal["answered", "failed", "unknown", "unsent", "refused", "released", "withdrawn"]
+RETRIED = frozenset({"failed", "unknown", "unsent", "refused", "released"})  # another ticket is allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Charge:
     tokens_in: int = 0
     tokens_out: int = 0
     amount: int = 0
+
+
+def ending_of(result: ExtractionResult) -> Ending:
+    """Return how a ticket whose call ended like this is booked."""
+    return "refused" if result.status == "unsent" and result.reason == "rejected-request" else result.status
 
 
 def charge_of(ticket: Ticket, result: ExtractionResult, pricing: Pricing | None) -> Charge:

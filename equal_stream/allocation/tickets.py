@@ -3,7 +3,7 @@
 A ticket's id is a UUIDv5 of its passage and a count, so two writers that decide the same thing name it
 alike and the ledger takes it once; the request's id is a UUIDv5 of the ticket's. A passage is bought at
 most once: an answer ends it, a failed or unresolved call may be tried again up to the limit, and calls
-that cost nothing do not count, within reason.
+that cost nothing do not count, within reason, unless the LLM refused what they asked.
 
 Memory: some 300 bytes a passage that ever got a ticket.
 """
@@ -30,7 +30,7 @@ class Flight:
 
 @dataclass(slots=True)
 class Purchase:
-    """What one passage has had: tickets in all, those that were charged, and whether it is done with."""
+    """What one passage has had: tickets in all, those charged or refused, and whether it is done with."""
 
     tickets: int = 0
     charged: int = 0

@@ -30,6 +30,7 @@ class Circuit:
         self._clock = clock
         self._pause = 0.0
         self._until = 0.0
+        self._answered = False
         self.reason = ""
 
     def limit(self, wanted: int, in_flight: int) -> int:
@@ -42,9 +43,14 @@ class Circuit:
         """Take in how a call ended."""
         if result.status != "unsent":
             self._pause, self.reason = 0.0, ""
-        elif result.reason != "over-reservation":  # that is about one passage, not about the LLM
+            self._answered |= result.status in {"answered", "failed"}
+        elif not self._about_one_passage(result.reason):
             at = self._clock()
             if not self.reason or at >= self._until:
                 self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
                 self._until = at + self._pause
             self.reason = result.error or "the LLM takes no calls"
+
+    def _about_one_passage(self, reason: str) -> bool:
+        """Tell whether what was asked is at fault, which is not certain before the LLM ever answered."""
+        return reason == "over-reservation" or (reason == "rejected-request" and self._answered)

@@ -63,3 +63,13 @@ def test_a_passage_that_is_too_long_for_its_ticket_says_nothing_about_the_llm() 
     circuit = Circuit(Clock())
     circuit.note(ended("unsent", "over-reservation"))
     assert circuit.limit(8, 0) == 8
+
+
+def test_a_request_that_is_refused_after_answers_is_about_its_passage_and_before_any_about_the_llm() -> None:
+    circuit = Circuit(Clock())
+    circuit.note(ended("answered"))
+    circuit.note(ended("unsent", "rejected-request"))
+    assert circuit.limit(8, 0) == 8
+    untried = Circuit(Clock())
+    untried.note(ended("unsent", "rejected-request"))
+    assert untried.limit(8, 0) == 0

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from equal_stream import topics
+from equal_stream.allocator.workers import Finished
+from equal_stream.extraction.base import ExtractionResult
 from equal_stream.messages import JournalEntry, now
 from equal_stream.transport.base import OutgoingRecord
 from tests.allocator.world import PromptWorkers, World, run
@@ -255,3 +257,35 @@ def test_the_cap_holds_over_restarts(tmp_path: Path) -> None:
         assert sum(held.values()) <= 0.015 + 1e-12
     assert sum(held.values()) > 0.008
     world.close()
+
+
+def test_a_passage_the_llm_refuses_gets_as_many_tries_as_one_that_fails_at_no_cost(
+    world: World,
+) -> None:
+    class Refusing(PromptWorkers):
+        def finished(self, timeout):
+            return [
+                Finished(
+                    each.ticket,
+                    each.passage,
+                    ExtractionResult(
+                        ticket_id=each.ticket.ticket_id,
+                        request_id=each.ticket.request_id,
+                        status="unsent",
+                        reason="rejected-request",
+                        error="the LLM answered 400",
+                    ),
+                )
+                for each in super().finished(timeout)
+            ]
+
+    world.reference("t", "1", "apples")
+    world.passage("apples", 1)
+    for _ in range(3):  # a restart learns it from the ledger
+        service = world.service(Refusing())
+        service.recover()
+        run(service)
+        service.close()
+    ends = [entry for entry in world.values(topics.LEDGER.name) if entry["entry"] != "reserve"]
+    assert len(ends) == world.settings.allocation.max_attempts
+    assert {(entry["entry"], entry["usd"], entry["reason"]) for entry in ends} == {("expire", 0.0, "refused")}
