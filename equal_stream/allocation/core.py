@@ -149,6 +149,10 @@ class AllocatorCore:
         """Remove a reference, and its target with the last one; False when it is unknown."""
         return self.holdings.worth.targets.remove(target, ref_id)
 
+    def references(self) -> list[tuple[str, str]]:
+        """Return target and ref_id of every reference."""
+        return list(self.holdings.worth.targets.keys)
+
     # Tickets.
 
     def choose(self, limit: int, now: datetime) -> list[Reservation]:

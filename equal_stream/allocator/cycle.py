@@ -14,7 +14,9 @@ from equal_stream.allocator.journal_lookup import JournalLookup
 from equal_stream.allocator.pace import Pace
 from equal_stream.allocator.tally import Tally
 from equal_stream.allocator.workers import Finished, Workers
+from equal_stream.errors import EqualStreamError
 from equal_stream.extraction.base import ExtractionResult, PassageText, Ticket
+from equal_stream.messages import JournalEntry
 from equal_stream.store.base import Point, Store
 from equal_stream.transport.base import Consumer, Producer, Transaction
 from equal_stream.transport.codec import encode, tombstone
@@ -131,7 +133,7 @@ class Cycle:
             entry = found.get(ticket.request_id)
             if entry is not None:
                 read = passage or PassageText(text="", start=0, title="", lang="")
-                result = self._workers.recover(ticket, read, entry)
+                result = self._recovered(ticket, read, entry)
             else:
                 result = unknown_fate(ticket)
             turn.settlements.append(self._settled(ticket, result, passage))
@@ -142,9 +144,20 @@ class Cycle:
         ticket, passage, result = finished.ticket, finished.passage, finished.result
         if result is None:
             entry = self._journal.find({ticket.request_id}).get(ticket.request_id)
-            result = self._workers.recover(ticket, passage, entry) if entry else unknown_fate(ticket)
+            result = self._recovered(ticket, passage, entry) if entry else unknown_fate(ticket)
         self.circuit.note(result)
         return self._settled(ticket, result, passage)
+
+    def _recovered(self, ticket: Ticket, passage: PassageText, entry: JournalEntry) -> ExtractionResult:
+        """Return what a journaled answer brings; one that no worker survives is failed at its bill."""
+        try:
+            return self._workers.recover(ticket, passage, entry)
+        except EqualStreamError:
+            raise
+        except Exception:  # noqa: BLE001 - told apart below; the answer would come up at every restart
+            self._workers.encode(["?"])  # when this fails too, it is not the answer's fault
+            _LOG.exception("the journaled answer of ticket %s cannot be used", ticket.ticket_id)
+            return unusable(ticket, entry)
 
     def _settled(self, ticket: Ticket, result: ExtractionResult, passage: PassageText | None) -> Settlement:
         return self.core.settle(ticket, result, self._clock(), passage)
@@ -212,6 +225,22 @@ def passage_text(point: Point) -> PassageText:
         start=int(payload["start"]),
         title=str(payload.get("title") or ""),
         lang=str(payload.get("lang") or ""),
+    )
+
+
+def unusable(ticket: Ticket, entry: JournalEntry) -> ExtractionResult:
+    """Return the result of an answer that was billed and that nothing can be made of."""
+    return ExtractionResult(
+        ticket_id=ticket.ticket_id,
+        request_id=ticket.request_id,
+        status="failed",
+        tokens_in=entry.tokens_in,
+        tokens_out=entry.tokens_out,
+        usage_known=entry.usage_known,
+        cost_usd=entry.cost_usd,
+        model=entry.model,
+        prompt_version=entry.prompt_version,
+        error="its answer could not be judged: see the log of the extraction workers",
     )
 
 

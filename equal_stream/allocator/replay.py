@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from equal_stream import topics
 from equal_stream.allocation.core import AllocatorCore
 from equal_stream.allocator.workers import Workers
+from equal_stream.errors import ConfigurationError, InvalidRecord
 from equal_stream.extraction.pairtext import pair_text
-from equal_stream.messages import ExtractionOutcome, LedgerEntry, Message, QAPair
+from equal_stream.messages import ExtractionOutcome, LedgerEntry, Message, QAPair, ReferencePair
 from equal_stream.transport.base import Record
 from equal_stream.transport.codec import decode
 
@@ -19,6 +20,10 @@ _TYPES: Mapping[str, type[Message]] = {
 ENCODED_TOGETHER = 256
 
 
+class ForeignRecord(ConfigurationError):
+    """A topic that only the allocator writes holds something else."""
+
+
 def replay(records: Iterable[Record], core: AllocatorCore, workers: Workers) -> int:
     """Tell the core what was published; every record may be told twice. Returns how many there were.
 
@@ -26,7 +31,7 @@ def replay(records: Iterable[Record], core: AllocatorCore, workers: Workers) -> 
 
     Raises
     ------
-    InvalidRecord
+    ForeignRecord
         A record of ours does not decode: the log is not ours, or of a later version. Nothing is spent.
     """
     count = 0
@@ -36,7 +41,7 @@ def replay(records: Iterable[Record], core: AllocatorCore, workers: Workers) -> 
         if record.value is None:
             pairs[(record.key or b"").decode()] = None
             continue
-        match decode(record, _TYPES[record.topic]):
+        match _decoded(record):
             case LedgerEntry() as entry:
                 core.replay_ledger(entry)
             case ExtractionOutcome() as outcome:
@@ -53,3 +58,28 @@ def replay(records: Iterable[Record], core: AllocatorCore, workers: Workers) -> 
         for pair, vector in zip(batch, vectors, strict=True):
             core.replay_pair(pair, vector)
     return count
+
+
+def forget_references(records: Iterable[Record], core: AllocatorCore) -> None:
+    """Remove references that are in none of the log's records: tombstones too are compacted away."""
+    named: set[tuple[str, str]] = set()
+    for record in records:
+        try:
+            reference = decode(record, ReferencePair)
+        except InvalidRecord:
+            continue
+        named.add((reference.target, reference.ref_id))
+    for target, ref_id in core.references():
+        if (target, ref_id) not in named:
+            core.remove_reference(target, ref_id)
+
+
+def _decoded(record: Record) -> Message:
+    try:
+        return decode(record, _TYPES[record.topic])
+    except InvalidRecord as error:
+        raise ForeignRecord(
+            f"record {record.offset} in partition {record.partition} of {record.topic} is not "
+            f"the allocator's ({error}); give it topics of its own "
+            "(topics.prefix), or the release that wrote these"
+        ) from error

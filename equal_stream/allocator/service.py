@@ -15,7 +15,7 @@ from equal_stream.allocator.intake import INPUTS, Intake
 from equal_stream.allocator.journal_lookup import JournalLookup
 from equal_stream.allocator.pace import Pace
 from equal_stream.allocator.reading import read_to_end
-from equal_stream.allocator.replay import OWN_OUTPUTS, replay
+from equal_stream.allocator.replay import OWN_OUTPUTS, forget_references, replay
 from equal_stream.allocator.tally import Tally
 from equal_stream.allocator.workers import Workers
 from equal_stream.messages import now
@@ -101,7 +101,7 @@ class AllocatorService:
         1. Fence any earlier allocator: from here on the log's end does not move under us.
         2. Load the newest snapshot, or begin with nothing.
         3. Replay what was published after it: ledger, outcomes, pairs.
-        4. Read the inputs on from the snapshot (references from the beginning).
+        4. Read the inputs on from the snapshot (references from the beginning, without those that left).
         5. End the tickets that are still open, from the journal or in full.
         """
         # 1. Fence.
@@ -128,6 +128,7 @@ class AllocatorService:
         _LOG.info("recovered: snapshot %s, %d records replayed", "found" if snapshot else "absent", replayed)
         # 4. Read on.
         acknowledged = self._consumer.committed()
+        forget_references(read_to_end(self._transport, [topics.REFERENCES.name]), self.core)
         references = self._transport.beginning_positions([topics.REFERENCES.name])
         self._consumer.seek({**start, **references})
         self._cycle = Cycle(

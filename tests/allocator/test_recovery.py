@@ -9,7 +9,9 @@ import pytest
 from equal_stream import topics
 from equal_stream.allocator import reading
 from equal_stream.allocator.reading import read_to_end
+from equal_stream.errors import ConfigurationError
 from equal_stream.messages import JournalEntry, now
+from equal_stream.transport.base import OutgoingRecord
 from equal_stream.transport.exceptions import Fenced, TransportUnavailable
 from tests.allocator.world import PromptWorkers, World, run
 
@@ -110,3 +112,73 @@ def test_a_log_that_stalls_before_its_end_is_an_error_and_not_a_short_ledger(
     monkeypatch.setattr(world.transport, "reader", stalled)
     with pytest.raises(TransportUnavailable, match="references"):
         list(read_to_end(world.transport, [topics.REFERENCES.name]))
+
+
+def test_a_reference_whose_removal_was_compacted_away_meanwhile_is_gone_after_a_restart(world: World) -> None:
+    world.reference("t", "1", "apples")
+    world.reference("t", "2", "pears")
+    first = world.service(PromptWorkers())
+    first.recover()
+    run(first, turns=5)
+    first.snapshot()
+    (removed,) = [record for record in world.records(topics.REFERENCES.name) if record.key == b"t/2"]
+    opened = world.transport.reader
+
+    def compacted(*arguments: object, **options: object) -> object:
+        consumer = opened(*arguments, **options)
+        poll = consumer.poll
+        consumer.poll = lambda *limits: [each for each in poll(*limits) if each.key != removed.key]
+        return consumer
+
+    world.transport.reader = compacted
+    second = world.service(PromptWorkers())
+    second.recover()
+    assert second.core.references() == [("t", "1")]
+    second.close()
+
+
+def test_a_ledger_that_holds_something_else_is_a_mistake_to_report_and_not_to_repeat(world: World) -> None:
+    world.producer.send(OutgoingRecord(topics.LEDGER.name, b"k", b'{"what": "is this"}'))
+    world.producer.flush()
+    with pytest.raises(ConfigurationError, match=r"record 0 in partition 0 of allocation\.ledger"):
+        world.service(PromptWorkers()).recover()
+
+
+def test_an_answer_that_no_worker_can_judge_is_failed_at_its_bill_and_ends_nothing(world: World) -> None:
+    class Poisoned(PromptWorkers):
+        def recover(self, *_):
+            raise RecursionError("deep")
+
+    world.reference("t", "1", "apples")
+    passage = world.passage("apples", 1)
+    workers = PromptWorkers()
+    workers.silent = True
+    first = world.service(workers)
+    first.recover()
+    run(first, turns=3)
+    answered(world, passage)
+    second = world.service(Poisoned(capacity=0))
+    second.recover()
+    ended = world.values(topics.LEDGER.name)[-1]
+    assert (ended["entry"], ended["tokens"], ended["usd"]) == ("settle", 350, 0.0004)
+
+
+def test_an_answer_is_kept_for_later_when_the_workers_themselves_are_broken(world: World) -> None:
+    class Broken(PromptWorkers):
+        def recover(self, *_):
+            raise OSError("no model")
+
+        def encode(self, texts):
+            raise OSError("no model")
+
+    world.reference("t", "1", "apples")
+    passage = world.passage("apples", 1)
+    workers = PromptWorkers()
+    workers.silent = True
+    first = world.service(workers)
+    first.recover()
+    run(first, turns=3)
+    answered(world, passage)
+    with pytest.raises(OSError, match="no model"):
+        world.service(Broken(capacity=0)).recover()
+    assert [entry["entry"] for entry in world.values(topics.LEDGER.name)] == ["reserve"]
