@@ -73,7 +73,7 @@ def _watch(actor: Any, stop: threading.Event) -> None:
             )
             failures = 0
             waiting = _say(latest.waiting, waiting)
-        except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError) as error:
+        except ray.exceptions.RayError as error:  # the actor is away, busy, or cannot reach the log itself
             failures += 1
             if failures > PATIENCE:
                 raise DependencyUnavailable(

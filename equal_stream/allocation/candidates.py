@@ -9,6 +9,7 @@ URL, their index and room to grow (1.1 KB measured at 100,000). `least_valuable`
 table is full, those leave, counted; the store still has them and may offer them again.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class Candidates:
         self.gain = np.zeros(_FIRST, np.float32)
         self.waiting = np.zeros(_FIRST, bool)
         self.taken = np.zeros(_FIRST, bool)
-        self.fresh: list[int] = []
+        self.fresh: dict[int, None] = {}  # in the order they came, each once
         self._free: list[int] = []
         self._refreshed = 0  # where the round of re-evaluation stands
         self._overdue = 0  # rows whose gain may be too low: to be re-evaluated soon
@@ -94,12 +95,13 @@ class Candidates:
         self.tokens[row], self.bytes[row], self.clusters[row] = tokens, text_bytes, cluster
         self.gain[row] = 0.0
         self.waiting[row] = self.taken[row] = True
-        self.fresh.append(row)
+        self.fresh[row] = None
         return row
 
     def remove(self, row: int) -> None:
         """Take the passage out of a row and free the row."""
         del self.rows[self.ids[row]]
+        self.fresh.pop(row, None)
         self.ids[row] = self.doc_ids[row] = self.urls[row] = ""
         self.waiting[row] = self.taken[row] = False
         self.gain[row] = 0.0
@@ -126,7 +128,7 @@ class Candidates:
         """Return up to `count` waiting rows of the least gain a token; never-evaluated ones come last."""
         rows = self.waiting_rows()
         worth = self.gain[rows] / np.maximum(self.tokens[rows], 1)
-        worth[np.isin(rows, self.fresh)] = np.inf
+        worth[np.isin(rows, list(self.fresh))] = np.inf
         if len(rows) <= count:
             return rows
         return rows[np.argpartition(worth, count)[:count]]
@@ -145,7 +147,9 @@ class Candidates:
         hurried
             Rows a call while something is.
         """
-        fresh, self.fresh = self.fresh[:hurried], self.fresh[hurried:]
+        fresh = list(itertools.islice(self.fresh, hurried))
+        for row in fresh:
+            del self.fresh[row]
         length = min(hurried if self._overdue else steady, self.height)
         start = self._refreshed if self._refreshed < self.height else 0
         stop = min(start + length, self.height)
@@ -176,7 +180,7 @@ class Candidates:
             "urls": self.urls,
             "codes": self.codes[:n],
             "columns": {column: getattr(self, column)[:n] for column in _SCALARS},
-            "fresh": self.fresh,
+            "fresh": list(self.fresh),
             "free": self._free,
             "refreshed": self._refreshed,
             "overdue": self._overdue,
@@ -189,5 +193,5 @@ class Candidates:
         for column in _SCALARS:
             setattr(self, column, state["columns"][column])
         self.rows = {self.ids[row]: int(row) for row in np.flatnonzero(self.taken)}
-        self.fresh, self._free = state["fresh"], state["free"]
+        self.fresh, self._free = dict.fromkeys(state["fresh"]), state["free"]
         self._refreshed, self._overdue = state["refreshed"], state["overdue"]

@@ -103,3 +103,13 @@ def test_state_continues_exactly():
     assert copy.rows == table.rows
     assert np.array_equal(copy.due(5, 20), table.due(5, 20))
     assert copy.vectors(np.arange(5)) == pytest.approx(table.vectors(np.arange(5)))
+
+
+def test_rows_used_again_and_again_before_any_is_evaluated_wait_for_it_once() -> None:
+    table = Candidates(2, 10)
+    for number in range(100):
+        row = table.add(str(number), "d", "u", unit(np.array([1.0, 0.0])), tokens=1, text_bytes=1, cluster=0)
+        if number < 99:
+            table.remove(row)
+    assert list(table.due(10, 10)) == [0]
+    assert len(table.fresh) == 0
