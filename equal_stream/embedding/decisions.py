@@ -25,7 +25,8 @@ class Decision:
         What the store has of the document, if this record has a say in it; None also for those that were
         overtaken within their batch.
     replay
-        Whether this very record wrote what is stored: all it publishes is published again.
+        Whether what is stored was written before a crash by a record that is now read again, this one or
+        another of its URL: nothing of that was published, so all of it is published now.
     """
 
     arrival: Arrival

@@ -51,16 +51,26 @@ class StoredDocument(msgspec.Struct, frozen=True, kw_only=True):
         """Return the point that holds it."""
         return Point(self.doc_id, None, msgspec.structs.asdict(self))
 
-    def written_by(self, arrival: Arrival) -> bool:
-        """Tell whether this very crawl record wrote it, so that the record is being replayed."""
-        return self.source == source_name(arrival.source)
+    def uncommitted(self, arrival: Arrival) -> bool:
+        """Tell whether this crawl record, which is just being read, or one behind it wrote it.
+
+        What it says was then stored by an embedder that crashed before it could publish and commit.
+        """
+        return self.same_partition(arrival) and self._offset >= arrival.source.offset
 
     def lies_behind(self, arrival: Arrival) -> bool:
         """Tell whether a later record of the same partition, not older in time, wrote it."""
-        topic, partition, offset = self.source.rsplit("/", 2)
+        later = self.same_partition(arrival) and self._offset > arrival.source.offset
+        return later and self.fetched_at >= arrival.at
+
+    def same_partition(self, arrival: Arrival) -> bool:
+        """Tell whether a record of the partition that this one lies in wrote it."""
         position = arrival.source
-        same_log = (topic, partition) == (position.topic, str(position.partition))
-        return same_log and int(offset) > position.offset and self.fetched_at >= arrival.at
+        return self.source.rpartition("/")[0] == f"{position.topic}/{position.partition}"
+
+    @property
+    def _offset(self) -> int:
+        return int(self.source.rpartition("/")[2])
 
 
 def stored_document(payload: dict[str, Any]) -> StoredDocument:

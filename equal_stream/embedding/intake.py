@@ -81,11 +81,11 @@ def read_arrival(record: Record, max_characters: int) -> Arrival:
     """
     if record.value is None:
         url = canonical_url(_key(record))
-        return Deletion(record, url, ids.doc_id(url), _record_time(record))
+        return Deletion(record, url, ids.doc_id(url), recorded_at(record))
     document = decode(record, CrawledDocument)
     url = canonical_url(document.url)
     content = document_text(document, max_characters)
-    at, remark = _version_time(document.fetched_at, _record_time(record))
+    at, remark = _version_time(document.fetched_at, recorded_at(record))
     return Version(
         record,
         url,
@@ -109,7 +109,8 @@ def _key(record: Record) -> str:
     return key
 
 
-def _record_time(record: Record) -> float:
+def recorded_at(record: Record) -> float:
+    """Return the record's own time, Unix seconds; the present where it has none."""
     return record.timestamp_ms / 1000 if record.timestamp_ms > 0 else now().timestamp()
 
 

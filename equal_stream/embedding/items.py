@@ -71,7 +71,7 @@ def _removed(decision: Decision, kept: set[str]) -> list[str]:
     stored = decision.stored
     if stored is None:
         return []
-    before = stored.removed if stored.written_by(decision.arrival) else []
+    before = stored.removed if decision.replay else []
     return [passage for passage in dict.fromkeys((*before, *stored.passages)) if passage not in kept]
 
 

@@ -8,13 +8,15 @@ remembers of a document names the crawl record that wrote it, so that a replay i
 
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypedDict
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.embedding.batch import Batch
 from equal_stream.embedding.decisions import Decision
+from equal_stream.embedding.documents import StoredDocument
 from equal_stream.embedding.duplicates import DuplicateSearch
 from equal_stream.embedding.filters import filters, first_reason
 from equal_stream.embedding.intake import Arrival, Version, read_arrival
@@ -33,6 +35,13 @@ from equal_stream.transport.codec import dead_letter
 
 _LOG = logging.getLogger(__name__)
 _POINTS_AT_ONCE = 128  # a Qdrant server takes 64-256 best
+
+
+class Standing(TypedDict):
+    """What the store has of a document as a record comes (see `Decision`)."""
+
+    stored: StoredDocument | None
+    replay: bool
 
 
 class TextEncoder(Protocol):
@@ -93,32 +102,35 @@ class EmbeddingStage:
         survivors, decisions = newest_of_batch(arrivals)
         # 3. Compare with the stored version.
         stored = self._known.get(each.arrival.doc_id for each in survivors)
-        undecided: list[Version] = []
+        undecided: list[tuple[Version, Standing]] = []
         for survivor in survivors:
-            decision = against_stored(survivor, stored.get(survivor.arrival.doc_id))
+            before = stored.get(survivor.arrival.doc_id)
+            decision = against_stored(survivor, before)
             if decision is not None:
                 decisions.append(decision)
             elif isinstance(survivor.arrival, Version):
-                undecided.append(survivor.arrival)
+                standing: Standing = {"stored": before, "replay": survivor.replays(before)}
+                undecided.append((survivor.arrival, standing))
         # 4. Leave out what is not worth embedding.
-        worth: list[Version] = []
-        for version in undecided:
+        worth: list[tuple[Version, Standing]] = []
+        for version, standing in undecided:
             reason = first_reason(version, self._filters)
             if reason is None:
-                worth.append(version)
+                worth.append((version, standing))
             else:
-                decisions.append(Decision(version, "filtered", reason, stored=stored.get(version.doc_id)))
-        # 5. Leave out what repeats another document.
-        originals = self._duplicates.originals(worth)
-        for version in worth:
+                decisions.append(Decision(version, "filtered", reason, **standing))
+        # 5. Leave out what repeats another document, as the others will stand after this batch.
+        kept = {each.arrival.doc_id for each in decisions if each.outcome in {"unchanged", "embedded"}}
+        gone = {each.arrival.doc_id for each in decisions if each.outcome in {"deleted", "filtered"}} - kept
+        originals = self._duplicates.originals([version for version, _ in worth], gone)
+        for version, standing in worth:
             original = originals.get(version.doc_id, "")
             outcome: DocumentResult = "duplicate" if original else "embedded"
-            decisions.append(
-                Decision(version, outcome, version.remark, original, stored=stored.get(version.doc_id))
-            )
+            decisions.append(Decision(version, outcome, version.remark, original, **standing))
         # 6. Cut the rest into passages.
         batch.items = [make_item(each, self._cutter) for each in _in_order(decisions, arrivals)]
         self._reuse_vectors(batch)
+        self._find_strays(batch)
         self._known.expect(batch.documents)
         return batch
 
@@ -182,6 +194,22 @@ class EmbeddingStage:
                     _LOG.exception("record %s/%s/%s", record.topic, record.partition, record.offset)
                 batch.dead.append(dead_letter(record, error, stage=ROLE))
         return arrivals
+
+    def _find_strays(self, batch: Batch) -> None:
+        """Let deletions take all the store has of their documents, even what no stored document names.
+
+        Embedders that crashed, or that wrote versions of one document at the same time, may leave such
+        passages behind.
+        """
+        for item in batch.items:
+            document = item.document
+            if document is None or document.state != "deleted":
+                continue
+            last: str | None = None
+            while points := self._passages.scroll({"doc_id": [document.doc_id]}, after=last):
+                last = points[-1].id
+                item.removed = list(dict.fromkeys([*item.removed, *(point.id for point in points)]))
+            item.document = msgspec.structs.replace(document, removed=item.removed)
 
     def _reuse_vectors(self, batch: Batch) -> None:
         """Take vectors from the store for passages it has; publish those again only in a replay."""

@@ -95,6 +95,36 @@ def test_a_copy_is_embedded_at_its_next_crawl_once_the_original_says_something_e
     assert [each.outcome for each in world.outcomes() if each.url == URL + "b"] == ["duplicate", "embedded"]
 
 
+@pytest.mark.parametrize("instead", [sentences(2), "Moved.", None])
+@pytest.mark.parametrize("text", [sentences(1, 40), "Updated today. " + sentences(1, 40)])
+def test_a_text_that_moves_to_another_url_within_one_batch_is_not_lost(
+    world: World, text: str, instead: str | None
+) -> None:
+    world.crawl("old", sentences(1, 40))
+    world.run()
+    if instead is None:
+        world.crawl_raw(None, "old")
+    else:
+        world.crawl("old", instead)
+    world.crawl("new", text)
+    world.run()
+    assert [each.outcome for each in world.outcomes() if each.url == URL + "new"] == ["embedded"]
+    world.crawl("copy", text)
+    world.run()
+    assert outcomes(world) == {"copy": "duplicate"}
+
+
+def test_a_page_deleted_and_written_again_in_one_batch_still_has_its_copies(world: World) -> None:
+    world.crawl("a", sentences(1))
+    world.run()
+    world.outcomes()
+    world.crawl_raw(None, "a")
+    world.crawl("a", sentences(1))
+    world.crawl("b", sentences(1))
+    world.run()
+    assert outcomes(world) == {"a": "unchanged", "b": "duplicate"}
+
+
 def test_of_two_embedders_with_the_same_content_at_the_same_time_one_embeds_it(world: World) -> None:
     world.crawl("a", sentences(1))
     world.crawl("b", sentences(1))

@@ -3,9 +3,11 @@
 import json
 
 import numpy as np
+import pytest
 
 from equal_stream import ids
 from equal_stream.messages import unpack_vector
+from equal_stream.transport.base import Record
 from tests.embedding.world import URL, World, sentences
 
 
@@ -209,6 +211,76 @@ def test_a_replay_of_an_older_record_does_not_undo_a_later_one(world: World) -> 
     world.run([second])
     assert [each.outcome for each in world.outcomes()] == ["superseded", "embedded"]
     assert all(each.text in sentences(2) for each in world.passages())
+
+
+def crashed(world: World, records: list[Record]) -> None:
+    """What an embedder leaves that stores a batch and ends before it publishes."""
+    world.stored(records)
+    world.stage = world.new_stage()
+
+
+def test_a_crash_is_made_good_when_the_page_was_crawled_again_meanwhile(world: World) -> None:
+    world.crawl("a", sentences(1), at="2026-01-01T00:00:00Z")
+    first = world.poll()
+    crashed(world, first)
+    world.encoder.encoded.clear()
+    world.crawl("a", sentences(1), at="2026-01-02T00:00:00Z")
+    world.run([*first, *world.poll()])
+    assert [each.outcome for each in world.outcomes()] == ["superseded", "embedded"]
+    assert {each.passage_id for each in world.passages()} == {e.id for e in world.stores.passages.scroll()}
+    assert world.encoder.encoded == []
+
+
+@pytest.mark.parametrize("later", [sentences(3), sentences(1), "Too short.", None])
+def test_what_a_crashed_version_removed_is_told_by_the_one_that_overtakes_it(
+    world: World, later: str | None
+) -> None:
+    world.crawl("a", sentences(1), at="2026-01-01T00:00:00Z")
+    world.run()
+    before = {each.passage_id for each in world.passages()}
+    world.crawl("a", sentences(2), at="2026-01-02T00:00:00Z")
+    second = world.poll()
+    crashed(world, second)
+    if later is None:
+        world.crawl_raw(None, "a")
+    else:
+        world.crawl("a", later, at="2026-01-03T00:00:00Z")
+    world.run([*second, *world.poll()])
+    gone = {passage for outcome in world.outcomes() for passage in outcome.removed}
+    published = {each.passage_id for each in world.passages()}
+    left = {each.id for each in world.stores.passages.scroll()}
+    assert gone >= before - left
+    assert left <= published
+
+
+def test_a_passage_that_only_a_crashed_version_had_stored_is_published_with_the_next(world: World) -> None:
+    kept = "\n\n".join(sentences(seed, 14) for seed in range(3))
+    world.crawl("a", f"{kept}\n\n{sentences(90, 14)}", at="2026-01-01T00:00:00Z")
+    first = world.poll()
+    crashed(world, first)
+    world.crawl("a", f"{kept}\n\n{sentences(91, 14)}", at="2026-01-02T00:00:00Z")
+    world.run([*first, *world.poll()])
+    assert {each.passage_id for each in world.passages()} == {e.id for e in world.stores.passages.scroll()}
+
+
+def test_a_deletion_takes_passages_that_two_embedders_left_for_one_page(world: World) -> None:
+    for seed in (1, 2):  # as spellings of one URL in two partitions may be read
+        world.crawl("a", sentences(seed))
+    one, other = world.new_stage(), world.new_stage()
+    first, second = world.poll()
+    batches = [one.prepare([first]), other.prepare([second])]
+    for stage, batch in zip((one, other), batches, strict=True):
+        stage.encode(batch)
+        stage.store(batch)
+        stage.publish(batch, world.producer, world.consumer)
+    published = {each.passage_id for each in world.passages()}
+    world.stage = world.new_stage()
+    world.crawl_raw(None, "a")
+    records = world.poll()
+    crashed(world, records)
+    world.run(records)
+    assert world.stores.passages.count() == 0
+    assert set(world.outcomes()[-1].removed) == published
 
 
 def test_a_batch_knows_what_the_one_before_it_is_about_to_store(world: World) -> None:

@@ -16,8 +16,8 @@ def record(offset: int, partition: int = 0) -> Record:
     return Record("crawl.documents", partition, offset, b"k", b"v", (), 1)
 
 
-def version(offset: int, at: float, doc_id: str = "d") -> Version:
-    return Version(record(offset), doc_id, doc_id, at, "content", "", "en", PRINT)
+def version(offset: int, at: float, doc_id: str = "d", partition: int = 0) -> Version:
+    return Version(record(offset, partition), doc_id, doc_id, at, "content", "", "en", PRINT)
 
 
 def deletion(offset: int, doc_id: str = "d") -> Deletion:
@@ -77,6 +77,19 @@ def test_the_record_that_wrote_what_is_stored_is_a_replay() -> None:
     decision = against_stored(Survivor(version(1, 5.0)), stored(1, 5.0))
     assert decision is not None
     assert (decision.outcome, decision.replay) == ("embedded", True)
+
+
+def test_a_record_that_overtook_the_one_that_wrote_what_is_stored_goes_on_for_it() -> None:
+    survivor = Survivor(version(2, 6.0), overtook=(version(1, 5.0),))
+    decision = against_stored(survivor, stored(1, 5.0))
+    assert decision is not None
+    assert (decision.outcome, decision.replay) == ("embedded", True)
+
+
+def test_in_another_partition_a_version_recorded_before_a_deletion_does_not_undo_it() -> None:
+    late = Survivor(version(9, 1.0, partition=1))  # recorded 1 ms after the epoch
+    assert outcome(late, stored(3, 2.0, state="deleted")) == "superseded"
+    assert outcome(late, stored(3, 0.0005, state="deleted")) is None
 
 
 def test_what_was_filtered_or_a_copy_is_judged_anew() -> None:
