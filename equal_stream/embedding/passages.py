@@ -140,8 +140,8 @@ def _ways(pieces: Sequence[_Piece], target: int, room: int) -> list[tuple[int, i
         best, best_first = math.inf, last
         for first in range(last, -1, -1):
             length = piece.tokens - starts[first]
-            if length > room and first < last:
-                break
+            if (length > room or last - first >= room) and first < last:
+                break  # a piece may have no token at all, so the pieces are counted too
             cost = cheapest[first] + ((length - target) / target) ** 2
             if cost < best:
                 best, best_first = cost, first

@@ -85,6 +85,13 @@ def test_a_line_without_any_boundary_is_cut_all_the_same(text: str) -> None:
     assert max(len(each.text) for each in found) < 30_000
 
 
+def test_a_passage_joins_no_more_pieces_than_tokens_fit_even_if_they_have_none() -> None:
+    text = sentences(1) + "\u200b\n" * 3_000 + sentences(2)  # each line would be joined with all before it
+    found = cutter().cut(text)
+    check(text, found)
+    assert max(each.text.count("\n") for each in found) <= 256
+
+
 def test_a_blank_text_has_no_passages() -> None:
     assert cutter().cut("") == cutter().cut(" \n\t ") == []
 
