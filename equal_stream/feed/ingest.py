@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from equal_stream.embedding.urls import canonical_url
+from equal_stream.errors import InvalidRecord
 from equal_stream.feed.base import BrokenFile, Feed, FeedItem, FeedOptions, FeedProblem
 from equal_stream.feed.registry import feed_of
 from equal_stream.feed.report import IngestReport
@@ -126,7 +128,7 @@ class DocumentIngest:
             self.report.add_problem(path, item)
             return
         try:
-            self._producer.send(encode(item, topic=CRAWL.name, key=item.url, source=SOURCE))
+            self._producer.send(encode(item, topic=CRAWL.name, key=_key(item.url), source=SOURCE))
         except RecordTooLarge as error:
             self.report.add_problem(path, FeedProblem(item.url[:200], "too-large", str(error), fault=True))
         else:
@@ -135,3 +137,11 @@ class DocumentIngest:
     def flush(self) -> None:
         """Make everything published so far durable."""
         self._producer.flush()
+
+
+def _key(url: str) -> str:
+    """Return the canonical URL, so that all spellings of one page go to one partition, in order."""
+    try:
+        return canonical_url(url)
+    except InvalidRecord:
+        return url  # the embedder says what is wrong with it

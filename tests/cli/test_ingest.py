@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from equal_stream.allocator.reading import read_to_end
 from equal_stream.cli.app import run
 from tests.feed.archives import Entry, write_warc, write_wet
 from tests.feed.logs import open_log, published, urls
@@ -191,3 +192,19 @@ def test_what_is_published_is_what_was_in_the_file(tmp_path: Path) -> None:
     transport.close()
     assert (document.url, document.text, document.title) == (entry["url"], entry["text"], entry["title"])
     assert document.metadata == {"depth": "2"}
+
+
+def test_all_spellings_of_a_page_lie_under_one_key(tmp_path: Path) -> None:
+    spellings = ("https://A.example/p?utm_source=x", "https://a.example:443/p", "https://a.example/p#top")
+    file = jsonl(tmp_path / "pages.jsonl", *({"url": url, "text": "text"} for url in spellings))
+    data_dir = tmp_path / "data"
+    assert run(["ingest", str(file), "--data-dir", str(data_dir)]) == 0
+    transport = open_log(data_dir)
+    keys = {record.key for record in read_to_end(transport, ["crawl.documents"])}
+    transport.close()
+    assert keys == {b"https://a.example/p"}
+
+
+def test_what_has_no_valid_url_is_left_to_the_dead_letters(tmp_path: Path) -> None:
+    file = jsonl(tmp_path / "pages.jsonl", {"url": "no url", "text": "text"})
+    assert run(["ingest", str(file), "--data-dir", str(tmp_path / "data")]) == 0

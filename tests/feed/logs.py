@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from equal_stream.allocator.reading import read_to_end
+from equal_stream.embedding.urls import canonical_url
 from equal_stream.messages import CrawledDocument
 from equal_stream.settings import Settings
 from equal_stream.topics import CRAWL
@@ -23,11 +24,11 @@ def open_log(directory: Path) -> Transport:
 
 
 def published(transport: Transport) -> list[CrawledDocument]:
-    """Return every crawled document in the log; each lies under its URL."""
+    """Return every crawled document in the log; each lies under its canonical URL."""
     found = []
     for record in read_to_end(transport, [CRAWL.name]):
         document = msgspec.json.decode(record.value or b"", type=CrawledDocument)
-        assert record.key == document.url.encode()
+        assert record.key == canonical_url(document.url).encode()
         assert dict(record.headers)["ce_type"] == b"equal-stream.crawled-document.v1"
         found.append(document)
     return found
