@@ -55,6 +55,11 @@ LLM_TOKENS = _counter("llm_tokens", "Tokens that calls were charged.", "directio
 
 # Every role
 LAG = _gauge("lag", "Records between what a role has committed and the end of a topic.", "topic")
+RECORDS_EXPIRED = _counter(
+    "records_expired",
+    "Records that retention took from an embedded log before a role had read them.",
+    "topic",
+)
 BATCHES = _counter("batches", "Batches handled and committed.", "role")
 READY = _gauge("ready", "1 while the role takes work.", "role")
 

@@ -1,10 +1,12 @@
 """Reading the embedded log: all partitions of some topics, or a member's share of them."""
 
+import logging
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from equal_stream.observability import metrics
 from equal_stream.transport.base import Positions, Record, TopicPartition
 from equal_stream.transport.embedded import groups, log
 from equal_stream.transport.embedded.database import Database
@@ -12,6 +14,7 @@ from equal_stream.transport.embedded.groups import Membership
 from equal_stream.transport.embedded.heartbeat import BEATS_PER_SESSION, Heartbeat
 from equal_stream.transport.exceptions import PositionsLost, TransportError
 
+_LOG = logging.getLogger(__name__)
 _SHORTEST_WAIT = 0.001
 _LONGEST_WAIT = 0.032  # doubled from the shortest: news are seen within some 30 ms at next to no cost
 _POLL_BYTES = 64 << 20  # a poll holds no more than this, however large the records are
@@ -46,6 +49,8 @@ class EmbeddedConsumer:
         Where positions are committed; None for a reader that only reads.
     membership, heartbeat
         Both for a member, neither for a reader.
+    compacted
+        Partitions in which gaps are nothing to speak of.
     from_end
         Start at the end where nothing is committed.
     on_close
@@ -60,6 +65,7 @@ class EmbeddedConsumer:
         *,
         membership: Membership | None = None,
         heartbeat: Heartbeat | None = None,
+        compacted: Collection[TopicPartition] = (),
         from_end: bool = False,
         on_close: Callable[["EmbeddedConsumer"], None] = lambda _: None,
     ) -> None:
@@ -68,6 +74,7 @@ class EmbeddedConsumer:
         self._group = group
         self._membership = membership
         self._heartbeat = heartbeat
+        self._compacted = frozenset(compacted)
         self._on_close = on_close
         self._positions: Positions = {}
         self._generation = -1
@@ -205,10 +212,25 @@ class EmbeddedConsumer:
                     self._positions[at] = 0
                 stretch = log.Stretch(at, self._ids[at], self._positions[at], share, _POLL_BYTES - size)
                 found = log.read(connection, stretch)
+                self._tell_expired(at, self._positions[at], found[0].offset if found else ends[at])
                 records += found
                 size += sum(len(each.value or b"") for each in found)
                 self._positions[at] = found[-1].offset + 1 if found else ends[at]
         return records
+
+    def _tell_expired(self, at: TopicPartition, position: int, first: int) -> None:
+        """Say so when retention has taken records that the group had not read: nothing is lost in silence."""
+        if first == position or self._group is None or at in self._compacted:
+            return
+        metrics.RECORDS_EXPIRED.labels(at[0]).inc(first - position)
+        _LOG.warning(
+            "%d records of %s, partition %d, from offset %d on, were past the topic's retention before "
+            "group %s had read them and are gone",
+            first - position,
+            *at,
+            position,
+            self._group,
+        )
 
     def _wait_for_change(self, version: int, give_up: float) -> None:
         """Sleep until another connection has written, it is time to look after the group, or too late."""

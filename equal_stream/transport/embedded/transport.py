@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from equal_stream.transport.base import Positions, TopicSpec
+from equal_stream.transport.base import Positions, TopicPartition, TopicSpec
 from equal_stream.transport.embedded import groups, log
 from equal_stream.transport.embedded.catalog import Catalog
 from equal_stream.transport.embedded.consumer import EmbeddedConsumer
@@ -62,6 +62,7 @@ class EmbeddedTransport:
             full_group,
             membership=membership,
             heartbeat=Heartbeat(Database(self._path), membership, self._max_poll_interval),
+            compacted=self._compacted(ids),
             on_close=self._opened.discard,
         )
         self._opened.add(consumer)
@@ -75,10 +76,21 @@ class EmbeddedTransport:
             ids = self._catalog.ids(self._database, topics)
         full_group = None if group is None else self._catalog.prefix + group
         consumer = EmbeddedConsumer(
-            Database(self._path), ids, full_group, from_end=from_end, on_close=self._opened.discard
+            Database(self._path),
+            ids,
+            full_group,
+            compacted=self._compacted(ids),
+            from_end=from_end,
+            on_close=self._opened.discard,
         )
         self._opened.add(consumer)
         return consumer
+
+    def _compacted(self, ids: Iterable[TopicPartition]) -> list[TopicPartition]:
+        """Return those partitions that are compacted."""
+        with self._lock:
+            topics = self._catalog.load(self._database)
+        return [at for at in ids if "compact" in topics[at[0]].cleanup]
 
     def producer(self, transactional_id: str | None = None) -> EmbeddedProducer:
         """Return a producer; one with the same `transactional_id` fences all earlier ones."""

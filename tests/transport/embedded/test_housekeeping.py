@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from equal_stream.observability import metrics
 from equal_stream.transport.base import OutgoingRecord, Record, TopicSpec
 from equal_stream.transport.embedded import EmbeddedTransport, housekeeping
 
@@ -105,3 +106,28 @@ def test_a_reader_that_is_behind_goes_on_after_the_gap(log: EmbeddedTransport) -
     assert len(reader.poll(10, 0)) == 10
     write(log, "compact", ["a"] * 50, 0, b"v")
     assert [each.offset for each in reader.poll(10, 0)] == [99]
+
+
+def test_a_group_that_came_too_late_is_told_what_it_missed(
+    log: EmbeddedTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(log, "short", ["old"] * 90, 2, b"v")  # they go when the next producer opens
+    counted = metrics.RECORDS_EXPIRED.labels("short")
+    before = counted._value.get()
+    slow = log.reader(["short"], "slow")
+    assert len(slow.poll(40, 0)) == 40
+    write(log, "short", ["new"] * 60, 0, b"v")
+    assert {each.key for each in slow.poll(1000, 0)} == {b"new"}
+    assert counted._value.get() - before == 50
+    assert "50 records of short, partition 0, from offset 40 on" in caplog.text
+    assert slow.poll(1000, 0) == []
+    assert counted._value.get() - before == 50
+
+
+def test_gaps_of_a_compacted_topic_are_nothing_to_tell(
+    log: EmbeddedTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = log.reader(["compact"], "group")
+    write(log, "compact", ["k"] * 250, 0, b"v")
+    assert len(reader.poll(1000, 0)) < 250
+    assert caplog.text == ""
