@@ -6,6 +6,7 @@ so at least two are kept. Files are complete or absent (written aside, synced, r
 does not read back is passed over.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -14,10 +15,15 @@ from pathlib import Path
 
 import msgspec
 
+from equal_stream.errors import EqualStreamError
 from equal_stream.transport.base import Positions, TopicPartition
 
 _LOG = logging.getLogger(__name__)
 _SUFFIX = ".snapshot"
+
+
+class SnapshotNotWritten(EqualStreamError):
+    """The disk is full, or may not be written: what was to be committed with the snapshot must not be."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -70,17 +76,28 @@ class SnapshotStore:
         positions: Mapping[TopicPartition, int],
         marks: Mapping[TopicPartition, int] | None = None,
     ) -> None:
-        """Write a snapshot durably, then drop the oldest beyond `keep`."""
+        """Write a snapshot durably, then drop the oldest beyond `keep`.
+
+        Raises `SnapshotNotWritten`; those before it stay as they are.
+        """
         body = msgspec.msgpack.encode(Snapshot(_nested(positions), state, _nested(marks or {})))
         path = self.directory / f"{self._next:012d}{_SUFFIX}"
         aside = path.with_suffix(".partial")
-        with aside.open("wb") as file:
-            file.write(hashlib.sha256(body).digest())
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        self._sync_directory()
+        try:
+            with aside.open("wb") as file:
+                file.write(hashlib.sha256(body).digest())
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+            self._sync_directory()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)  # a full disk gets its room back
+            raise SnapshotNotWritten(
+                f"the snapshot {path} of {len(body):,} bytes cannot be written ({error.strerror or error}): "
+                "make room on its disk, or let this user write there; the ones before it are whole"
+            ) from error
         self._next += 1
         for old in self._paths()[: -self.keep]:
             old.unlink(missing_ok=True)

@@ -1,11 +1,14 @@
 """State and the positions it stands at never part."""
 
+import errno
+import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equal_stream.snapshots import SnapshotStore
+from equal_stream.snapshots import SnapshotNotWritten, SnapshotStore
 
 A, B = ("passages.embedded", 0), ("passages.embedded", 1)
 
@@ -76,3 +79,23 @@ def test_no_more_than_the_asked_number_stay(tmp_path_factory, keep: int, written
     newest = store.newest()
     assert newest is not None
     assert newest.state == bytes([written - 1])
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_snapshots_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SnapshotStore(tmp_path)
+    store.save(b"one", {("t", 0): 1})
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(SnapshotNotWritten, match="No space left on device"):
+            store.save(b"two", {("t", 0): 2})
+    assert [path.suffix for path in tmp_path.iterdir()] == [".snapshot"]
+    store.save(b"two", {("t", 0): 2})
+    newest = SnapshotStore(tmp_path).matching({("t", 0): 2})
+    assert newest is not None
+    assert newest.state == b"two"
