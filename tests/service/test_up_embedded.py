@@ -272,33 +272,6 @@ def test_sigterm_ends_everything_and_leaves_no_process_behind(
     assert service.books.open_tickets == set()
 
 
-@pytest.fixture(scope="module")
-def restarted(changed: tuple[Life, Before]) -> tuple[Life, Before]:
-    """The service after it was started again and a page that it knows came once more."""
-    life, _ = changed
-    life.service.stop()
-    life.service.books.read()
-    before = Before.of(life)
-    life.service.start("up")
-    life.feed(life.pages[1:2], "once-more.jsonl")
-    life.wait()
-    return life, before
-
-
-def test_a_restart_does_nothing_twice(restarted: tuple[Life, Before]) -> None:
-    life, before = restarted
-    assert Before.of(life) == before
-    assert life.service.books.outcomes_of(life.pages[1]["url"]) == ["embedded", "unchanged", "unchanged"]
-    assert life.service.allocator()["pairs"] == len(life.service.books.pairs)
-
-
-def test_nothing_outlives_a_service_that_is_killed(restarted: tuple[Life, Before]) -> None:
-    service = restarted[0].service
-    assert len(processes_of(service)) > 3
-    service.kill(service.processes[0])
-    assert eventually(lambda: processes_of(service) == {}, seconds=90)
-
-
 def processes_of(service: Deployment) -> dict[int, str]:
     """Return the processes of a service, but not this one's, with their command lines."""
     return {pid: named(pid) for pid in carrying("EQUAL_STREAM_DATA_DIR", str(service.data_dir))}
