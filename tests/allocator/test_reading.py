@@ -1,4 +1,4 @@
-"""Reading to the end of a real log, whose end lies behind markers and aborted records that nobody is given."""
+"""Reading to the end of a real log, which lies behind markers and aborted records that nobody is given."""
 
 from uuid import uuid4
 
