@@ -21,7 +21,7 @@ from equal_stream.store.base import Point, Store
 from equal_stream.transport.base import Consumer, Producer, Transaction
 from equal_stream.transport.codec import encode, tombstone
 
-SOURCE = "/equal-stream/allocator"
+SOURCE = "allocator"
 INTAKE_RECORDS = 4_000  # absorbed in a turn at most, so that results and tickets never wait long
 _LOG = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ TICKETS_PER_MINUTE = 150  # slow enough that pages which come later get their ch
 LONGEST_SECONDS = 170.0
 QUIET_SECONDS = 2.0  # this long nothing moved, and the demo is over
 LOOK_SECONDS = 0.25
-SOURCE = "/equal-stream/demo"
+SOURCE = "demo"
 
 
 class DemoFailed(EqualStreamError):

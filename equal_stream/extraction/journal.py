@@ -17,7 +17,7 @@ from equal_stream.transport.base import Producer
 from equal_stream.transport.codec import encode
 from equal_stream.transport.exceptions import TransportError
 
-SOURCE = "/equal-stream/extractor"
+SOURCE = "extractor"
 _ATTEMPTS = 6
 _FIRST_PAUSE = 0.5  # seconds, doubled each time: half a minute in all
 _LOG = logging.getLogger(__name__)
