@@ -20,7 +20,7 @@ from equal_stream.allocator.tally import Tally
 from equal_stream.allocator.workers import Workers
 from equal_stream.messages import now
 from equal_stream.roles import ALLOCATOR
-from equal_stream.snapshots import SnapshotStore
+from equal_stream.snapshots import SnapshotNotWritten, SnapshotStore
 from equal_stream.store.base import Store
 from equal_stream.transport.base import Transport
 
@@ -173,8 +173,8 @@ class AllocatorService:
         floor = self._journal.floor(self.core.oldest_open())
         try:
             self._snapshots.save(self.core.to_state(), self._consumer.positions(), {**own, **floor})
-        except OSError as error:
-            _LOG.error("no snapshot could be written, a restart will replay more of the log: %s", error)
+        except SnapshotNotWritten as error:
+            _LOG.error("a restart will replay more of the log: %s", error)
         self._journal.mark()
         took = time.monotonic() - began
         self._snapshot_at = time.monotonic() + max(self._snapshot_seconds, took / SNAPSHOT_SHARE)

@@ -1,5 +1,7 @@
 """Restarts under conditions that a lucky test never sees: zombies, clocks put back, a slow or foreign log."""
 
+import errno
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -84,14 +86,15 @@ def test_an_answer_journaled_before_the_clock_was_put_back_is_found(world: World
 
 
 def test_a_disk_that_takes_no_snapshot_stops_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError("No space left on device")
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     world.reference("t", "1", "apples")
     service = world.service(PromptWorkers())
     service.recover()
-    monkeypatch.setattr(service._snapshots, "save", full)
-    service.snapshot()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        service.snapshot()
     world.passage("apples", 1)
     run(service)
     assert len(world.values(topics.PAIRS.name)) == 1
