@@ -63,11 +63,11 @@ class PublishedPairs:
         return qa_id in self._rows
 
     def repeats(self, qa_id: str, question: str, vector: NDArray[np.float32]) -> str | None:
-        """Return why a pair repeats a published one, or None: ``duplicate_question``, ``near_copy``."""
+        """Return why a pair repeats a published one, or None: ``duplicate-question``, ``near-copy``."""
         if qa_id in self._rows or question_key(question) in self._asked:
-            return "duplicate_question"
+            return "duplicate-question"
         if float((self._recent @ vector).max()) >= NEAR_COPY:
-            return "near_copy"
+            return "near-copy"
         return None
 
     def add(

@@ -260,7 +260,7 @@ def test_repeated_questions_are_refused_with_a_reason_and_full_cost():
     core.settle(one, answered(one, [pair("What is it?", E[0])]), START)
     copies = [pair("what is it", E[5]), pair("else", unit(E[0] + 0.01 * E[3])), pair("new", E[6])]
     settled = core.settle(two, answered(two, copies), START)
-    assert settled.outcome.rejected == {"duplicate_question": 1, "near_copy": 1}
+    assert settled.outcome.rejected == {"duplicate-question": 1, "near-copy": 1}
     assert [p.question for p in settled.pairs] == ["new"]
     assert settled.entry.usd > 0
 
@@ -271,7 +271,7 @@ def test_near_copies_in_one_batch_score_once():
     copies = [pair(f"q{n}", unit(E[0] + 0.001 * n * E[4])) for n in range(5)]
     settled = core.settle(ticket, answered(ticket, copies), START)
     assert len(settled.pairs) == 1
-    assert settled.outcome.rejected == {"near_copy": 4}
+    assert settled.outcome.rejected == {"near-copy": 4}
 
 
 def test_a_pair_with_a_vector_of_another_length_is_refused():

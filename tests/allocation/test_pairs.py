@@ -13,14 +13,14 @@ E = np.eye(D, dtype=np.float32)
 def test_a_question_is_asked_once_however_it_is_written():
     pairs = PublishedPairs(D)
     pairs.add("a", "p1", "What is  water?", E[0])
-    assert pairs.repeats("b", "what is WATER", E[1]) == "duplicate_question"
+    assert pairs.repeats("b", "what is WATER", E[1]) == "duplicate-question"
     assert pairs.repeats("b", "What is ice?", E[1]) is None
 
 
 def test_a_near_copy_of_a_recent_pair_is_refused_and_a_neighbour_is_not():
     pairs = PublishedPairs(D)
     pairs.add("a", "p1", "one", E[0])
-    assert pairs.repeats("b", "two", unit(E[0] + 0.1 * E[1])) == "near_copy"
+    assert pairs.repeats("b", "two", unit(E[0] + 0.1 * E[1])) == "near-copy"
     assert pairs.repeats("b", "two", unit(E[0] + 0.5 * E[1])) is None
 
 
