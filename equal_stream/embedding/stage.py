@@ -148,7 +148,8 @@ class EmbeddingStage:
     def store(self, batch: Batch) -> None:
         """Write a batch to the store; doing so twice changes nothing.
 
-        8. Upsert passages, then what is remembered of their documents, then delete what went away.
+        8. Upsert what is remembered of the documents, then their passages, then delete what went away: so
+           whatever a crash leaves in the store is named by a document.
 
         Raises `StoreUnavailable`; it may then be called again with the same batch.
         """
@@ -160,10 +161,10 @@ class EmbeddingStage:
             for new in item.passages
             if not new.in_store
         ]
-        for first in range(0, len(points), _POINTS_AT_ONCE):
-            self._passages.upsert(points[first : first + _POINTS_AT_ONCE])
         documents = batch.documents
         self._documents.upsert([document.point() for document in documents])
+        for first in range(0, len(points), _POINTS_AT_ONCE):
+            self._passages.upsert(points[first : first + _POINTS_AT_ONCE])
         self._passages.delete([passage for item in batch.items for passage in item.removed])
         self._duplicates.release([old for item in batch.items if (old := left_content(item)) is not None])
         self._known.settle(documents)
@@ -198,8 +199,7 @@ class EmbeddingStage:
     def _find_strays(self, batch: Batch) -> None:
         """Let deletions take all the store has of their documents, even what no stored document names.
 
-        Embedders that crashed, or that wrote versions of one document at the same time, may leave such
-        passages behind.
+        Embedders that wrote versions of one document at the same time may leave such passages behind.
         """
         for item in batch.items:
             document = item.document

@@ -263,6 +263,26 @@ def test_a_passage_that_only_a_crashed_version_had_stored_is_published_with_the_
     assert {each.passage_id for each in world.passages()} == {e.id for e in world.stores.passages.scroll()}
 
 
+@pytest.mark.parametrize("collection", ["documents", "passages"])
+def test_a_crash_between_two_writes_to_the_store_leaves_nothing_that_is_never_published(
+    world: World, collection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.crawl("a", sentences(1), at="2026-01-01T00:00:00Z")
+    first = world.poll()
+
+    def crash(_points: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(getattr(world.stores, collection), "upsert", crash)
+        with pytest.raises(RuntimeError, match="killed"):
+            world.stored(first)
+    world.stage = world.new_stage()
+    world.crawl("a", sentences(2), at="2026-01-02T00:00:00Z")
+    world.run([*first, *world.poll()])
+    assert {each.passage_id for each in world.passages()} == {e.id for e in world.stores.passages.scroll()}
+
+
 def test_a_deletion_takes_passages_that_two_embedders_left_for_one_page(world: World) -> None:
     for seed in (1, 2):  # as spellings of one URL in two partitions may be read
         world.crawl("a", sentences(seed))
