@@ -1,8 +1,8 @@
 """The text of a web page: its main content, without ever running or fetching anything.
 
-Parsing and extraction are resiliparse's, which mends broken markup the way browsers do. Two shapes cost it
-time that grows with their square, and no honest page has them: very deep nesting and thousands of
-attributes in one tag. Such a page is refused before it is parsed.
+Parsing and extraction are resiliparse's, which mends broken markup the way browsers do. Three shapes cost it
+time that grows with their square, and no honest page has them: very deep nesting, thousands of attributes
+in one tag, and tens of thousands of options in one list. Such a page is refused before it is parsed.
 """
 
 import re
@@ -14,8 +14,11 @@ from equal_stream.errors import InvalidRecord
 
 MAX_DEPTH = 512  # 40 ms to extract; 20,000 levels take 11 seconds
 MAX_ATTRIBUTES = 2_000  # in one tag; 20,000 take 2 seconds
+MAX_OPTIONS = 20_000  # in one list: a second or two; 300,000 take minutes
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
 _LONG_TAG = re.compile(r"<[a-zA-Z][^>]{8000,}")
+_LIST_EDGE = re.compile("</?(?:select|optgroup)", re.IGNORECASE)
+_OPTION = re.compile("<option", re.IGNORECASE)
 _CLOSED_BY_NEIGHBOURS = {"p", "li", "dt", "dd", "option", "optgroup", "html", "head", "body"}
 _TABLE_PARTS = {"tr", "td", "th", "thead", "tbody", "tfoot", "colgroup"}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -31,7 +34,7 @@ def page_text(html: str) -> tuple[str, str]:
     Raises
     ------
     InvalidRecord
-        ``html-too-deep`` or ``html-too-many-attributes``.
+        ``html-too-deep``, ``html-too-many-attributes`` or ``html-too-many-options``.
     """
     _refuse_hostile(html)
     tree = HTMLTree.parse(html)
@@ -61,6 +64,12 @@ def _refuse_hostile(html: str) -> None:
                 "html",
                 f"field html has a tag with more than {MAX_ATTRIBUTES} attributes, too many to be read",
             )
+    if any(len(_OPTION.findall(part)) > MAX_OPTIONS for part in _LIST_EDGE.split(html)):
+        raise InvalidRecord(
+            "html-too-many-options",
+            "html",
+            f"field html has a list of more than {MAX_OPTIONS:,} options, too many to be read",
+        )
 
 
 def _depth(html: str) -> int:

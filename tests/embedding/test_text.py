@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equal_stream.embedding.html import MAX_DEPTH, page_text
+from equal_stream.embedding.html import MAX_DEPTH, MAX_OPTIONS, page_text
 from equal_stream.embedding.text import document_text
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import CrawledDocument
@@ -77,6 +77,12 @@ def test_nesting_is_bounded_and_unclosed_paragraphs_do_not_count() -> None:
     with pytest.raises(InvalidRecord):
         page_text("<div>" * (MAX_DEPTH + 1))
     assert page_text("<p>word " * 5000)[0]
+
+
+def test_options_of_one_list_are_bounded_and_many_short_lists_are_not() -> None:
+    with pytest.raises(InvalidRecord, match="options"):
+        page_text(f"{ARTICLE}<SELECT>{'<OPTION>x' * (MAX_OPTIONS + 1)}")
+    assert page_text(f"{ARTICLE}{('<select>' + '<option>x' * 500 + '</select>') * 50}")[0]
 
 
 def test_a_long_image_in_a_tag_is_no_reason_to_refuse() -> None:
