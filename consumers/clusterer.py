@@ -22,6 +22,7 @@ from equal_stream.clustering.registry import clusterer_class, make_clusterer
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import AssignedPassage, ClusterEvent, EmbeddedPassage, now, unpack_vector
 from equal_stream.observability import metrics
+from equal_stream.roles import CLUSTERER
 from equal_stream.settings import Settings
 from equal_stream.snapshots import SnapshotStore
 from equal_stream.transport.base import Consumer, OutgoingRecord, Positions, Producer, Record
@@ -29,7 +30,7 @@ from equal_stream.transport.codec import decode, encode, trace_of
 from equal_stream.transport.dead_letters import dead_letter
 from equal_stream.transport.factory import open_transport
 
-GROUP = "equal-stream.clusterer"
+GROUP = CLUSTERER.group
 SOURCE = STAGE = "clusterer"
 POLL_SECONDS = 0.25
 SAVE_SECONDS = 0.5  # a trickle is gathered this long: each batch writes the whole state, some 14 MB

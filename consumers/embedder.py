@@ -23,13 +23,14 @@ from equal_stream import topics
 from equal_stream.embedding.batch import Batch
 from equal_stream.embedding.stage import EmbeddingStage
 from equal_stream.observability import metrics
+from equal_stream.roles import EMBEDDER
 from equal_stream.settings import Settings
 from equal_stream.store.base import StoreUnavailable
 from equal_stream.transport.base import Consumer, Producer, Record
 from equal_stream.transport.exceptions import PositionsLost, TransportUnavailable
 from equal_stream.transport.factory import open_transport
 
-GROUP = "equal-stream.embedder"
+GROUP = EMBEDDER.group
 _IDLE_SECONDS = 0.25
 _BUSY_SECONDS = 0.02
 _PORTION_BYTES = 512 << 10  # some ten seconds of encoding, so a batch of long documents stays short

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
+from equal_stream.allocation.budget_report import budget_status
 from equal_stream.allocation.holdings import Holdings
 from equal_stream.allocation.money import usd
 from equal_stream.allocation.status import (
     AllocatorStatus,
-    BudgetStatus,
     ClusterStatus,
     Idle,
     TargetStatus,
@@ -20,7 +20,7 @@ def report(held: Holdings, idle: Idle, at: datetime) -> AllocatorStatus:
         policy=held.policy.name,
         paused=held.budget.paused,
         idle=idle,
-        budget=_budget(held, at),
+        budget=budget_status(held.budget, held.ledger, at),
         targets=_targets(held),
         clusters=_clusters(held),
         candidates=len(held.pool.candidates),
@@ -28,23 +28,6 @@ def report(held: Holdings, idle: Idle, at: datetime) -> AllocatorStatus:
         in_flight=len(held.ledger.open),
         pairs=len(held.worth.pairs),
         counts={reason: count for reason, count in held.counts.items() if count},
-    )
-
-
-def _budget(held: Holdings, at: datetime) -> BudgetStatus:
-    ledger, caps, left = held.ledger, held.budget.caps, held.budget.allowance(at)
-    return BudgetStatus(
-        usd_total=caps.usd_total,
-        usd_per_hour=caps.usd_per_hour,
-        tokens_total=caps.tokens_total,
-        tokens_per_hour=caps.tokens_per_hour,
-        usd_reserved=usd(ledger.reserved),
-        usd_spent=usd(ledger.spent),
-        usd_left=left.usd,
-        tokens_reserved=ledger.reserved_tokens,
-        tokens_spent=ledger.spent_tokens,
-        tokens_left=left.tokens,
-        overruns=ledger.overruns,
     )
 
 

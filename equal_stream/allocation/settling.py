@@ -46,37 +46,40 @@ def charge_of(ticket: Ticket, result: ExtractionResult, pricing: Pricing | None)
 
 def ending_entry(ticket: Ticket, ending: Ending, charge: Charge, at: datetime, note: str = "") -> LedgerEntry:
     """Return the entry that ends a ticket; `note` follows the ending in its reason."""
-    return LedgerEntry(
-        entry="settle" if ending in {"answered", "failed"} else "expire",
-        ticket_id=ticket.ticket_id,
+    return _entry(
+        ticket,
+        "settle" if ending in {"answered", "failed"} else "expire",
         tokens=charge.tokens_in + charge.tokens_out,
-        usd=usd(charge.amount),
+        dollars=usd(charge.amount),
         at=at,
-        passage_id=ticket.passage_id,
-        cluster_id=ticket.cluster_id,
-        request_id=ticket.request_id,
         reason=f"{ending} {note}".strip(),
-        doc_id=ticket.doc_id,
-        url=ticket.url,
-        target=ticket.target,
-        predicted_gain=ticket.predicted_gain,
-        propensity=ticket.propensity,
-        policy=ticket.policy,
-        attempt=ticket.attempt,
     )
 
 
 def reserve_entry(ticket: Ticket, at: datetime) -> LedgerEntry:
     """Return the entry that reserves a ticket's bound."""
+    return _entry(ticket, "reserve", tokens=ticket.reserved_tokens, dollars=ticket.reserved_usd, at=at)
+
+
+def _entry(
+    ticket: Ticket,
+    kind: Literal["reserve", "settle", "expire"],
+    *,
+    tokens: int,
+    dollars: float,
+    at: datetime,
+    reason: str = "",
+) -> LedgerEntry:
     return LedgerEntry(
-        entry="reserve",
+        entry=kind,
         ticket_id=ticket.ticket_id,
-        tokens=ticket.reserved_tokens,
-        usd=ticket.reserved_usd,
+        tokens=tokens,
+        usd=dollars,
         at=at,
         passage_id=ticket.passage_id,
         cluster_id=ticket.cluster_id,
         request_id=ticket.request_id,
+        reason=reason,
         doc_id=ticket.doc_id,
         url=ticket.url,
         target=ticket.target,

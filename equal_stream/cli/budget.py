@@ -6,9 +6,9 @@ import msgspec
 import typer
 
 from equal_stream.allocation.budget import Budget
+from equal_stream.allocation.budget_report import budget_status
 from equal_stream.allocation.ledger import Ledger
 from equal_stream.allocation.money import usd
-from equal_stream.allocation.status import BudgetStatus
 from equal_stream.cli.books import read_books
 from equal_stream.cli.invocation import settings_of
 from equal_stream.cli.log import log_to_read
@@ -34,29 +34,11 @@ def budget(ctx: typer.Context, as_json: AsJson = False) -> None:
         print_budget(settings.budget, ledger)
 
 
-def budget_status(caps: BudgetSettings, ledger: Ledger) -> BudgetStatus:
-    """Return the books against the caps, as of now."""
-    left = Budget(caps, ledger).allowance(now())
-    return BudgetStatus(
-        usd_total=caps.usd_total,
-        usd_per_hour=caps.usd_per_hour,
-        tokens_total=caps.tokens_total,
-        tokens_per_hour=caps.tokens_per_hour,
-        usd_reserved=usd(ledger.reserved),
-        usd_spent=usd(ledger.spent),
-        usd_left=left.usd,
-        tokens_reserved=ledger.reserved_tokens,
-        tokens_spent=ledger.spent_tokens,
-        tokens_left=left.tokens,
-        overruns=ledger.overruns,
-    )
-
-
 def budget_json(caps: BudgetSettings, ledger: Ledger) -> dict[str, Any]:
     """Return the books for programs."""
     hour_amount, hour_tokens = ledger.used_within_hour(now())
     return {
-        **msgspec.to_builtins(budget_status(caps, ledger)),
+        **msgspec.to_builtins(budget_status(Budget(caps, ledger), ledger, now())),
         "usd_used_within_hour": usd(hour_amount),
         "tokens_used_within_hour": hour_tokens,
         "tickets_open": len(ledger.open),
@@ -66,7 +48,7 @@ def budget_json(caps: BudgetSettings, ledger: Ledger) -> dict[str, Any]:
 
 def print_budget(caps: BudgetSettings, ledger: Ledger) -> None:
     """Print the books for people."""
-    books = budget_status(caps, ledger)
+    books = budget_status(Budget(caps, ledger), ledger, now())
     hour_amount, hour_tokens = ledger.used_within_hour(now())
     rows = [
         (
