@@ -1,0 +1,1 @@
+"""Replays recorded extractions through the allocator's own core, under several policies."""

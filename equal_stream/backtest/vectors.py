@@ -1,0 +1,139 @@
+"""Texts to vectors, each encoded once: a cache on disk by content, so that a second run takes seconds.
+
+One SQLite file holds for every text its token count and its float32 vector, and for every document where
+it is cut. Keys are hashes of the model's name, its precision and the text; nothing goes stale. The
+encoder, and torch with it, is loaded only when something is missing.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from equal_stream.embedding.model_files import find_model
+from equal_stream.embedding.passages import PassageCutter
+from equal_stream.settings import Settings
+
+if TYPE_CHECKING:
+    from equal_stream.embedding.encoder import Encoder
+
+_BATCH = 512  # texts encoded between commits: an interrupted run keeps what it paid for
+_ASKED = 500  # keys in one query
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Vectors (n, d) float32 of unit length and token counts (n,) int64 of n texts."""
+
+    vectors: NDArray[np.float32]
+    tokens: NDArray[np.int64]
+
+
+class CachedEncoder:
+    """The service's encoder and passage cutter behind a cache; a context manager.
+
+    Parameters
+    ----------
+    settings
+        `embedding` and `passages` are read.
+    directory
+        Where the cache file lies; it is made.
+    progress
+        Called with texts encoded so far and in all, while texts are encoded.
+    """
+
+    def __init__(
+        self, settings: Settings, directory: Path, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._encoder: Encoder | None = None
+        chosen = settings.embedding
+        self.identity = f"{find_model(chosen.model).name}/{chosen.precision}"
+        directory.mkdir(parents=True, exist_ok=True)
+        self._cache = sqlite3.connect(directory / "vectors.sqlite")
+        self._cache.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+            "CREATE TABLE IF NOT EXISTS texts (key BLOB PRIMARY KEY, tokens INTEGER, vector BLOB);"
+            "CREATE TABLE IF NOT EXISTS cuts (key BLOB PRIMARY KEY, spans BLOB);"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cache.close()
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """Return vectors and token counts of texts, in their order."""
+        keys = [self._key("text", text) for text in texts]
+        known = self._known("SELECT key, tokens, vector FROM texts WHERE key IN", keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        todo = sorted(missing.items(), key=lambda item: len(item[1]))
+        for start in range(0, len(todo), _BATCH):
+            part = todo[start : start + _BATCH]
+            vectors = self.encoder.encode([text for _, text in part])
+            counts = self.encoder.count_tokens([text for _, text in part])
+            rows = [
+                (key, count, vector.tobytes())
+                for (key, _), count, vector in zip(part, counts, vectors, strict=True)
+            ]
+            with self._cache:
+                self._cache.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?, ?)", rows)
+            known.update((key, (tokens, data)) for key, tokens, data in rows)
+            if self._progress is not None:
+                self._progress(start + len(part), len(todo))
+        if not keys:
+            return Encoded(np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
+        packed = b"".join([known[key][1] for key in keys])
+        tokens = np.array([known[key][0] for key in keys], np.int64)
+        return Encoded(np.frombuffer(packed, np.float32).reshape(len(keys), -1).copy(), tokens)
+
+    def cut(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return where each document's passages begin and end, in characters."""
+        how = self._settings.passages
+        kind = f"cut {how.target_tokens} {how.max_tokens}"
+        keys = [self._key(kind, text) for text in texts]
+        known = self._known("SELECT key, spans FROM cuts WHERE key IN", keys)
+        spans = {key: msgspec.json.decode(row[0], type=list[tuple[int, int]]) for key, row in known.items()}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in spans}
+        if missing:
+            longest = min(how.max_tokens, self.encoder.max_tokens)
+            cutter = PassageCutter(self.encoder.tokens, how.target_tokens, longest)
+            for key, text in missing.items():
+                spans[key] = [(passage.start, passage.end) for passage in cutter.cut(text)]
+            rows = [(key, msgspec.json.encode(spans[key])) for key in missing]
+            with self._cache:
+                self._cache.executemany("INSERT OR REPLACE INTO cuts VALUES (?, ?)", rows)
+        return [spans[key] for key in keys]
+
+    @property
+    def encoder(self) -> "Encoder":
+        """The encoder, loaded when first asked for."""
+        if self._encoder is None:
+            from equal_stream.embedding.encoder import Encoder  # noqa: PLC0415 - loads torch: seconds
+
+            self._encoder = Encoder(self._settings.embedding)
+        return self._encoder
+
+    def _key(self, kind: str, text: str) -> bytes:
+        content = f"{self.identity}\0{kind}\0{text}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(content, digest_size=16).digest()
+
+    def _known(self, query: str, keys: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
+        found: dict[bytes, tuple[int, bytes]] = {}
+        for start in range(0, len(keys), _ASKED):
+            part = keys[start : start + _ASKED]
+            marks = ",".join("?" * len(part))
+            for key, *rest in self._cache.execute(f"{query} ({marks})", part):
+                found[key] = tuple(rest)
+        return found
