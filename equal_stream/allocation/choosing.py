@@ -35,7 +35,8 @@ class Chooser:
         """Return up to `limit` reservations, already booked."""
         held = self._held
         held.worth.refresh()
-        if held.worth.take_changed():
+        held.prediction.refit()
+        if held.worth.take_changed() | held.prediction.take_changed():
             held.pool.candidates.outdate()
         if self._blocked() or limit <= 0:
             return []
@@ -83,9 +84,10 @@ class Chooser:
             held.worth.coverage,
             held.cost,
             allowance=held.budget.allowance(at),
-            pairs_per_call=held.yields.mean,
+            prediction=held.prediction,
             rng=held.rng,
             reserve_price=held.reserve_price,
+            ingredients=held.policy.ingredients,
         )
         rows, gains, weights = [], [], []
         for flight in held.tickets.flights.values():

@@ -23,6 +23,7 @@ from equal_stream.allocation.budget import Allowance
 from equal_stream.allocation.choosing import Chooser
 from equal_stream.allocation.ending import Ender
 from equal_stream.allocation.holdings import Holdings
+from equal_stream.allocation.policy.base import Policy
 from equal_stream.allocation.quantise import unit
 from equal_stream.allocation.report import report
 from equal_stream.allocation.settling import ticket_of
@@ -56,6 +57,8 @@ class AllocatorCore:
         reserve tokens and no money.
     dimension
         Length of all vectors.
+    policy
+        Decides in place of the one that the settings name: backtests try what is not for sale.
 
     Raises
     ------
@@ -63,9 +66,11 @@ class AllocatorCore:
         `settings.allocation.policy` names none.
     """
 
-    def __init__(self, settings: Settings, *, pricing: Pricing | None, dimension: int) -> None:
+    def __init__(
+        self, settings: Settings, *, pricing: Pricing | None, dimension: int, policy: Policy | None = None
+    ) -> None:
         self.dimension = dimension
-        self.holdings = Holdings(settings, pricing=pricing, dimension=dimension)
+        self.holdings = Holdings(settings, pricing=pricing, dimension=dimension, policy=policy)
         self._chooser = Chooser(self.holdings)
         self._ender = Ender(self.holdings)
         self._latest = datetime.fromtimestamp(0, UTC)

@@ -14,15 +14,16 @@ from equal_stream.allocation.budget import Budget
 from equal_stream.allocation.cost import CostModel
 from equal_stream.allocation.exceptions import StateMismatch
 from equal_stream.allocation.ledger import Ledger
+from equal_stream.allocation.policy.base import Policy
 from equal_stream.allocation.policy.registry import make_policy
 from equal_stream.allocation.pool import Pool
+from equal_stream.allocation.prediction import Prediction
 from equal_stream.allocation.tickets import Tickets
 from equal_stream.allocation.worth import Worth
-from equal_stream.allocation.yields import PairsPerCall
 from equal_stream.extraction.base import Pricing
 from equal_stream.settings import Settings
 
-_PARTS = ("cost", "ledger", "budget", "tickets", "pool", "yields", "worth")
+_PARTS = ("cost", "ledger", "budget", "tickets", "pool", "worth", "prediction")
 
 
 class Holdings:
@@ -36,20 +37,22 @@ class Holdings:
         What was taken in, left out or rejected, by reason.
     """
 
-    def __init__(self, settings: Settings, *, pricing: Pricing | None, dimension: int) -> None:
+    def __init__(
+        self, settings: Settings, *, pricing: Pricing | None, dimension: int, policy: Policy | None = None
+    ) -> None:
         allocation = settings.allocation
         free = pricing is None or pricing.in_mtok_cost == pricing.out_mtok_cost == 0
         self.dimension = dimension
         self.pricing = None if free and not settings.llm.base_url else pricing
         self.reserve_price = allocation.reserve_gain_per_usd
-        self.policy = make_policy(allocation.policy, exploration=allocation.exploration)
+        self.policy = policy or make_policy(allocation.policy, exploration=allocation.exploration)
         self.cost = CostModel(self.pricing, settings.llm.max_output_tokens)
         self.ledger = Ledger()
         self.budget = Budget(settings.budget, self.ledger)
         self.tickets = Tickets(allocation.max_attempts)
         self.pool = Pool(dimension, allocation.max_candidates, self.policy, self.cost)
-        self.yields = PairsPerCall()
         self.worth = Worth(dimension, np.random.default_rng([allocation.seed, 1]))
+        self.prediction = Prediction(self.worth.coverage, self.policy.ingredients)
         self.rng = np.random.default_rng(allocation.seed)
         self.learned: set[str] = set()
         self.counts: Counter[str] = Counter()

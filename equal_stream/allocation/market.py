@@ -13,6 +13,8 @@ from equal_stream.allocation.budget import Allowance
 from equal_stream.allocation.candidates import Candidates
 from equal_stream.allocation.cost import CostModel
 from equal_stream.allocation.coverage import Coverage
+from equal_stream.allocation.policy.ingredients import Ingredients
+from equal_stream.allocation.prediction import Prediction
 
 
 class Market:
@@ -24,12 +26,14 @@ class Market:
         The core's tables and models.
     allowance
         What may be reserved now.
-    pairs_per_call
-        Expected pairs of one call.
+    prediction
+        What passages will probably cover.
     rng
         Where policies draw from.
     reserve_price
         Gain per USD below which a passage is not worth its cost; 0 buys while money is left.
+    ingredients
+        Whether cost matters at all; it does unless they say otherwise.
 
     Attributes
     ----------
@@ -47,9 +51,10 @@ class Market:
         cost: CostModel,
         *,
         allowance: Allowance,
-        pairs_per_call: float,
+        prediction: Prediction,
         rng: np.random.Generator,
         reserve_price: float = 0.0,
+        ingredients: Ingredients | None = None,
     ) -> None:
         self.candidates = candidates
         self.arms = arms
@@ -59,7 +64,8 @@ class Market:
         self.reserve_price = reserve_price if cost.in_dollars else 0.0
         self.pending = np.zeros(len(coverage.targets))
         self.promised = np.zeros(arms.height)
-        self._pairs_per_call = np.float32(pairs_per_call)
+        self._prediction = prediction
+        self._by_cost = ingredients is None or ingredients.cost
         outputs = np.zeros(arms.height, np.float32)
         for cluster_id, row in arms.rows.items():
             outputs[row] = cost.output(cluster_id)
@@ -80,12 +86,14 @@ class Market:
 
     def effort(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the predicted cost (n,) of rows: USD, or tokens where tokens are free."""
+        if not self._by_cost:
+            return np.ones(len(rows), np.float32)
         table = self.candidates
         return self.cost.effort(table.tokens[rows], table.clusters[rows], self._outputs)
 
     def expected(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the coverage (n, m) that rows will probably bring."""
-        return self.coverage.expected(self.candidates.vectors(rows)) * self._pairs_per_call
+        return self._prediction.expected(self.candidates.vectors(rows))
 
     def gains(self, added: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the gain (n,) of adding coverage (n, m) to what is there and what is under way."""

@@ -75,7 +75,7 @@ class Corpus:
     @property
     def dimension(self) -> int:
         """Length of the vectors."""
-        return self.vectors.shape[1]
+        return int(self.vectors.shape[1])
 
     def pairs(self, passage: int) -> range:
         """Return the rows of a passage's pairs."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
@@ -129,8 +129,8 @@ class CachedEncoder:
         content = f"{self.identity}\0{kind}\0{text}".encode("utf-8", "surrogatepass")
         return hashlib.blake2b(content, digest_size=16).digest()
 
-    def _known(self, query: str, keys: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
-        found: dict[bytes, tuple[int, bytes]] = {}
+    def _known(self, query: str, keys: Sequence[bytes]) -> dict[bytes, tuple[Any, ...]]:
+        found: dict[bytes, tuple[Any, ...]] = {}
         for start in range(0, len(keys), _ASKED):
             part = keys[start : start + _ASKED]
             marks = ",".join("?" * len(part))

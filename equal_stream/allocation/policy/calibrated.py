@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.allocation.market import Market
+from equal_stream.allocation.policy.ingredients import Ingredients
 from equal_stream.allocation.policy.posterior import Posterior
 from equal_stream.allocation.policy.retrieval import Retrieval
 
@@ -20,16 +21,28 @@ _CAUTION = 0.5  # share of the promised gain that counts as not coming
 
 
 class Calibrated(Retrieval):
-    """Buys by predicted marginal gain × cluster posterior ÷ predicted cost."""
+    """Buys by predicted marginal gain × cluster posterior ÷ predicted cost.
+
+    Parameters
+    ----------
+    exploration
+        Share of tickets to draw at random, recorded in their propensity.
+    ingredients
+        What the predictions are made of; everything, unless a part is to be measured by leaving it out.
+    """
 
     name: ClassVar[str] = "calibrated"
 
-    def __init__(self, exploration: float = 0.0) -> None:
+    def __init__(self, exploration: float = 0.0, ingredients: Ingredients | None = None) -> None:
         super().__init__(exploration)
-        self._posterior = Posterior()
+        self.ingredients = ingredients or Ingredients()
+        forget = {} if self.ingredients.forgetting else {"forget": 1.0}
+        self._posterior = Posterior(**forget)
 
     def multipliers(self, market: Market) -> NDArray[np.float32]:
         """Return the ratio of each arm with tickets in flight counted cautiously: (arms,) float32."""
+        if not self.ingredients.calibration:
+            return super().multipliers(market)
         flying = int(market.arms.in_flight.sum())
         return self._posterior.means(market.arms.height, _CAUTION * market.promised, flying)
 
@@ -39,7 +52,7 @@ class Calibrated(Retrieval):
 
     def born(self, arm: int, parent: int | None) -> None:
         """Begin with part of the parent's evidence, if a parent is known."""
-        if parent is not None:
+        if parent is not None and self.ingredients.lineage:
             self._posterior.copy(arm, parent)
 
     def merged(self, survivor: int, ended: int) -> None:
