@@ -4,6 +4,7 @@ Live and replay share `close`, `credit` and `learn`; each knows what it has seen
 everything twice. Failed, ungrounded and duplicate pairs are no gain at full cost.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -63,6 +64,7 @@ class Ender:
         charge = charge_of(ticket, result, held.pricing)
         rejected = dict(result.rejected)
         pairs: list[QAPair] = []
+        brought: list[NDArray[np.float32]] = []
         withdrawn = held.tickets.flights[ticket.ticket_id].withdrawn
         if withdrawn:
             rejected["withdrawn"] = rejected.get("withdrawn", 0) + len(result.pairs)
@@ -72,6 +74,7 @@ class Ender:
                 accepted = self._accept(ticket, found, origin)
                 if isinstance(accepted, QAPair):
                     pairs.append(accepted)
+                    brought.append(unit(unpack_vector(found.vector)))
                 else:
                     rejected[accepted] = rejected.get(accepted, 0) + 1
         outcome = outcome_of(
@@ -93,7 +96,7 @@ class Ender:
         self._measure(ticket, passage)
         if result.usage_known and result.status in {"answered", "failed"}:
             held.cost.learn(ticket.cluster_id, ticket.tokens, charge.tokens_in, charge.tokens_out)
-        self.learn(outcome)
+        self.learn(outcome, brought)
         self.close(entry)
         return Settlement(entry=entry, outcome=outcome, pairs=pairs)
 
@@ -131,8 +134,11 @@ class Ender:
             held.pool.remove(row)
         return True
 
-    def learn(self, outcome: ExtractionOutcome) -> bool:
-        """Learn what a passage brought against what was predicted; False when it was known."""
+    def learn(self, outcome: ExtractionOutcome, brought: Sequence[NDArray[np.float32]] = ()) -> bool:
+        """Learn what a passage brought against what was predicted; False when it was known.
+
+        `brought` are its pairs' vectors (d,); on replay they follow, each by itself, through `credit`.
+        """
         held = self._held
         if outcome.ticket_id in held.learned:
             return False
@@ -141,20 +147,32 @@ class Ender:
         for reason, count in outcome.rejected.items():
             held.counts[f"rejected: {reason}"] += count
         if outcome.status in {"extracted", "empty"}:
-            held.yields.learn(outcome.pairs)
+            held.prediction.pairs_per_call.learn(outcome.pairs)
         billed = outcome.status == "failed" and outcome.tokens_in + outcome.tokens_out > 0
         if billed or outcome.status in {"extracted", "empty"}:
             arm = held.pool.arm_of(outcome.cluster_id)
             held.policy.update(arm, outcome.predicted_gain, outcome.gain)
+            if len(brought) == outcome.pairs:
+                vectors = np.array(brought, np.float32).reshape(-1, held.dimension)
+                held.policy.extracted(arm, vectors)
+                self._predict_better(outcome, vectors)
             held.pool.arms.pairs[arm] += outcome.pairs
             held.pool.arms.gain[arm] += outcome.gain
         return True
 
+    def _predict_better(self, outcome: ExtractionOutcome, pairs: NDArray[np.float32]) -> None:
+        row = self._held.pool.candidates.rows.get(outcome.passage_id)
+        if row is not None and outcome.status in {"extracted", "empty"}:
+            self._held.prediction.learn(self._held.pool.candidates.vectors(np.array([row]))[0], pairs)
+
     def credit(self, pair: QAPair, vector: NDArray[np.float32]) -> bool:
         """Count a published pair again after a restart; False when it was known."""
-        if pair.qa_id in self._held.worth.pairs:
+        held = self._held
+        if pair.qa_id in held.worth.pairs:
             return False
-        self._held.worth.accept(pair.qa_id, pair.passage_id, pair.question, vector)
+        held.worth.accept(pair.qa_id, pair.passage_id, pair.question, vector)
+        if held.pool.arms.known(pair.cluster_id):  # a cluster that is gone needs no row again
+            held.policy.extracted(held.pool.arm_of(pair.cluster_id), vector[None])
         return True
 
     def _refusal(self, identity: str, found: ExtractedPair) -> str | None:

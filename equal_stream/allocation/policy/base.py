@@ -11,7 +11,11 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from equal_stream.allocation.market import Market
+from equal_stream.allocation.policy.ingredients import NONE_LEARNED, Ingredients
 
 
 class Choice(NamedTuple):
@@ -38,8 +42,8 @@ class Choice(NamedTuple):
 class Policy(ABC):
     """Decides what to buy next. One instance serves for the life of the service.
 
-    A subclass writes `_pull`. One that learns also writes `update`, the four lineage hooks, `posterior`
-    and the state. Rows of arms are those of `market.arms`.
+    A subclass writes `_pull`. One that learns also writes `update` or `extracted`, the lineage hooks,
+    `posterior` and the state. Rows of arms are those of `market.arms`.
 
     Parameters
     ----------
@@ -48,6 +52,7 @@ class Policy(ABC):
     """
 
     name: ClassVar[str] = ""
+    ingredients: Ingredients = NONE_LEARNED
 
     def __init__(self, exploration: float = 0.0) -> None:
         self.exploration = exploration
@@ -68,6 +73,16 @@ class Policy(ABC):
     def update(self, arm: int, predicted: float, realised: float) -> None:
         """Learn what one bought passage brought: its gain as predicted when chosen, and as it came."""
         del arm, predicted, realised
+
+    def extracted(self, arm: int, vectors: NDArray[np.float32]) -> None:
+        """Take note of what one bought passage brought: the unit vectors (p, d) of its published pairs.
+
+        Called once for every ticket that was answered, or failed and was billed; p is 0 where nothing
+        could be published. When published records are replayed over a saved state, every pair is told by
+        itself, (1, d), since which tickets they came from is known only once all are read: how many
+        passages they were, and in which order they ended, is lost, and so are pairs withdrawn since.
+        """
+        del arm, vectors
 
     def born(self, arm: int, parent: int | None) -> None:
         """Take note that a row now stands for a new cluster, split from `parent` if that is known."""

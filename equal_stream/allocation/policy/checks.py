@@ -7,6 +7,7 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equal_stream.allocation import state as saved
 from equal_stream.allocation.arms import Arms
@@ -16,6 +17,8 @@ from equal_stream.allocation.cost import CostModel
 from equal_stream.allocation.coverage import Coverage
 from equal_stream.allocation.market import Market
 from equal_stream.allocation.policy.base import Choice, Policy
+from equal_stream.allocation.policy.ingredients import NONE_LEARNED
+from equal_stream.allocation.prediction import Prediction
 from equal_stream.allocation.quantise import unit
 from equal_stream.allocation.targets import Targets
 from equal_stream.extraction.base import Pricing
@@ -48,13 +51,14 @@ def example_market(passages: int = 120, seed: int = 0, allowance: Allowance | No
             cluster=arm,
         )
         arms.waiting[arm] += 1
+    coverage = Coverage(targets)
     market = Market(
         table,
         arms,
-        Coverage(targets),
+        coverage,
         CostModel(Pricing(in_mtok_cost=0.1, out_mtok_cost=0.4), 256),
         allowance=allowance or Allowance(None, None),
-        pairs_per_call=2.0,
+        prediction=Prediction(coverage, NONE_LEARNED),
         rng=np.random.default_rng(seed),
     )
     market.evaluate(table.due(passages, passages))
@@ -119,12 +123,28 @@ def check_is_deterministic_by_seed(make: Make) -> None:
 
 
 def check_state_continues_exactly(make: Make) -> None:
-    """What was learned survives saving, and the next pulls are the same."""
-    policy = _taught(make(0.2))
-    copy = make(0.2)
-    copy.load_state(saved.load(saved.dump(policy.to_state())))
-    first, second = (buy(each, example_market(seed=3), 30) for each in (policy, copy))
-    assert first == second, "a restored policy pulls otherwise"
+    """What was learned survives saving, between any two tickets, and the next pulls are the same."""
+    for bought in (0, 5, 13):
+        policy = _taught(make(0.2))
+        buy(policy, example_market(seed=2), bought)
+        copy = make(0.2)
+        copy.load_state(saved.load(saved.dump(policy.to_state())))
+        first, second = (buy(each, example_market(seed=3), 30) for each in (policy, copy))
+        assert first == second, "a restored policy pulls otherwise"
+        first, second = (buy(_taught(each), example_market(seed=4), 30) for each in (policy, copy))
+        assert first == second, "a restored policy learns otherwise"
+
+
+def check_takes_in_whatever_was_extracted(make: Make) -> None:
+    """Pairs told before the first pull, one by one, none at all or very many leave a policy that buys."""
+    rng = np.random.default_rng(2)
+    policy = make(0.1)
+    for number in range(400):
+        policy.extracted(int(rng.integers(80)), _units(rng.standard_normal((number % 3, _DIMENSION))))
+    assert len(buy(policy, example_market(), 50)) == 50, "nothing is bought after much was extracted"
+    for arm in range(_CLUSTERS):
+        policy.extracted(arm, np.zeros((0, _DIMENSION), np.float32))
+    assert len(buy(policy, example_market(), 50)) == 50, "nothing is bought after nothing was extracted"
 
 
 def check_lives_through_lineage(make: Make) -> None:
@@ -142,9 +162,16 @@ def check_lives_through_lineage(make: Make) -> None:
 
 
 def _taught(policy: Policy) -> Policy:
+    rng = np.random.default_rng(4)
     for arm, predicted, realised in _lessons():
         policy.update(arm, predicted, realised)
+        policy.extracted(arm, _units(rng.standard_normal((int(rng.integers(4)), _DIMENSION))))
     return policy
+
+
+def _units(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / lengths, np.float32)
 
 
 def _lessons() -> Iterator[tuple[int, float, float]]:
@@ -164,5 +191,6 @@ CHECKS: tuple[Callable[[Make], None], ...] = (
     check_records_propensities,
     check_is_deterministic_by_seed,
     check_state_continues_exactly,
+    check_takes_in_whatever_was_extracted,
     check_lives_through_lineage,
 )

@@ -1,3 +1,6 @@
+from collections import Counter
+
+import numpy as np
 import pytest
 
 from equal_stream.allocation.exceptions import UnknownPolicy
@@ -12,8 +15,35 @@ def test_every_policy_conforms(name, check):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(UnknownPolicy, match="calibrated, retrieval, uniform, random"):
-        make_policy("oracle")
+    with pytest.raises(UnknownPolicy, match=r"calibrated, retrieval, equal, ucb-ratio, .*uniform, random"):
+        make_policy("clairvoyant")
+
+
+def test_options_reach_the_policy_that_takes_them():
+    assert make_policy("equal", exploration=0.1, alpha=0.3).alpha == 0.3
+    assert make_policy("discounted-ucb", forget=0.9).forget == 0.9
+    with pytest.raises(TypeError, match="alpha"):
+        make_policy("random", alpha=0.3)
+
+
+@pytest.mark.parametrize("name", ["ucb-ratio", "raw-ucb", "equal"])
+def test_a_propensity_is_the_frequency_with_which_the_passage_is_chosen(name):
+    seen, said = Counter(), {}
+    market = example_market(passages=60)
+    for seed in range(6000):
+        market.rng = np.random.default_rng(seed)
+        policy = make_policy(name, exploration=0.4, **({"warmup": 0.0} if name == "equal" else {}))
+        for _ in range(3):  # clusters 0 and 1 have shown most, and the same
+            policy.update(seed % 2, 0.1, 0.5)
+            policy.update(1 - seed % 2, 0.1, 0.5)
+            for arm in range(2, 6):
+                policy.update(arm, 0.1, 0.1)
+        choice = next(policy.pull(market, 1))
+        seen[choice.row] += 1
+        said[choice.row] = choice.propensity
+    assert sum(said.values()) == pytest.approx(1)
+    for row, propensity in said.items():
+        assert abs(seen[row] / 6000 - propensity) < 4 * np.sqrt(propensity / 6000)
 
 
 @pytest.mark.parametrize("name", ["calibrated", "retrieval"])
