@@ -27,7 +27,7 @@ class DiscountedUCB(UCBRatio):
 
     name: ClassVar[str] = "discounted-ucb"
 
-    def __init__(self, exploration: float = 0.0, *, alpha: float = 0.05, forget: float = 0.998) -> None:
+    def __init__(self, exploration: float = 0.0, *, alpha: float = 0.05, forget: float = 0.999) -> None:
         self.forget = forget
         super().__init__(exploration, alpha=alpha)
 

@@ -33,13 +33,17 @@ class RawUCB(ArmChoice):
     alpha
         Width of the optimism, in standard deviations of the gain of one ticket; the square root of the
         paper's α.
+    shortest
+        Results of the shortest window to look at, once a cluster has as many. The paper's is 1, but the gains
+        of single tickets vary so much that the lowest of the shortest windows shows little else.
     """
 
     name: ClassVar[str] = "raw-ucb"
 
-    def __init__(self, exploration: float = 0.0, *, alpha: float = 0.03) -> None:
+    def __init__(self, exploration: float = 0.0, *, alpha: float = 0.03, shortest: int = 8) -> None:
         super().__init__(exploration)
         self.alpha = alpha
+        self.shortest = shortest
         self._all = ArmSums(_FORGET)  # of all clusters together, in one row
         self._seen = np.zeros(0, np.int64)  # results of each arm
         self._windows = np.zeros((0, _SCALES))  # sums in use, of the last 2^j results or a little earlier
@@ -53,7 +57,9 @@ class RawUCB(ArmChoice):
         total = max(float(seen.sum() + flying.sum()), 2.0)
         width = self.alpha * self._all.spread * np.sqrt(2 * np.log(total))
         bounds = self._windows[:height] / _LENGTHS + width / np.sqrt(_LENGTHS + flying[:, None])
-        bounds[seen[:, None] < _LENGTHS] = np.inf  # windows that never were full
+        results = seen[:, None]
+        too_short = (self.shortest > _LENGTHS) & (results >= 2 * _LENGTHS)  # and there is a longer one
+        bounds[(results < _LENGTHS) | too_short] = np.inf
         unseen = np.where(flying > 0, self._all.mean + width / np.sqrt(np.maximum(flying, 1)), np.inf)
         optimistic: NDArray[np.float64] = np.where(seen > 0, bounds.min(axis=1), unseen) / stock.efforts()
         return optimistic

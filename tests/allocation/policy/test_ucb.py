@@ -94,7 +94,7 @@ def test_only_the_discounted_one_returns_to_a_cluster_that_was_long_left_alone()
     for name, returns in [("ucb-ratio", False), ("discounted-ucb", True)]:
         policy = taught(name, [0.5, 0.2, 0.2, 0.2, 0.2, 0.2], 10, alpha=0.5)
         rng = np.random.default_rng(1)
-        for _ in range(3000):
+        for _ in range(6000):
             policy.update(0, 0.1, 0.5 + 0.1 * rng.standard_normal())
         market = alike()
         assert (0 not in clusters(market, buy(policy, market, 1))) == returns
@@ -105,6 +105,14 @@ def test_rotting_is_seen_by_raw_ucb_long_before_the_mean_shows_it():
         policy = taught(name, [0.5, 0.3, 0.1, 0.1, 0.1, 0.1], 200)
         for _ in range(32):
             policy.update(0, 0.1, 0.0)
+        market = alike()
+        assert (0 not in clusters(market, buy(policy, market, 1))) == leaves
+
+
+def test_one_bad_ticket_does_not_count_as_rotting_unless_the_shortest_window_is_one():
+    for shortest, leaves in [(1, True), (8, False)]:
+        policy = taught("raw-ucb", [0.5, 0.3, 0.1, 0.1, 0.1, 0.1], 64, shortest=shortest)
+        policy.update(0, 0.1, 0.0)
         market = alike()
         assert (0 not in clusters(market, buy(policy, market, 1))) == leaves
 
