@@ -1,6 +1,6 @@
 """The recorded crawl and the targets of `make bench-allocation`.
 
-The crawl: up to 600 documents of each recorded source, none longer than 12,000 characters (a few books
+The crawl: up to 300 documents of each recorded source, none longer than 12,000 characters (a few books
 would else be most of it). The targets: three question sets that are nobody's documents, and nine topics of
 the corpora themselves, whose references are pairs of documents held out of the crawl.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.corpora import CORPORA, reference_file
 
-PER_SOURCE = 600
+PER_SOURCE = 300
 LONGEST = 12_000  # characters
 REFERENCES = 300
 HELD_OUT = 0.5  # of a topic's documents

@@ -163,7 +163,9 @@ class Ender:
     def _predict_better(self, outcome: ExtractionOutcome, pairs: NDArray[np.float32]) -> None:
         row = self._held.pool.candidates.rows.get(outcome.passage_id)
         if row is not None and outcome.status in {"extracted", "empty"}:
-            self._held.prediction.learn(self._held.pool.candidates.vectors(np.array([row]))[0], pairs)
+            table = self._held.pool.candidates
+            vector = table.vectors(np.array([row]))[0]
+            self._held.prediction.learn(vector, int(table.tokens[row]), pairs)
 
     def credit(self, pair: QAPair, vector: NDArray[np.float32]) -> bool:
         """Count a published pair again after a restart; False when it was known."""

@@ -93,7 +93,7 @@ class Market:
 
     def expected(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the coverage (n, m) that rows will probably bring."""
-        return self._prediction.expected(self.candidates.vectors(rows))
+        return self._prediction.expected(self.candidates.vectors(rows), self.candidates.tokens[rows])
 
     def gains(self, added: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the gain (n,) of adding coverage (n, m) to what is there and what is under way."""

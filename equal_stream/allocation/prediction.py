@@ -37,8 +37,12 @@ class Prediction:
         self._seen = 0
 
     def take_changed(self) -> bool:
-        """Tell, once, whether predictions made before are no longer those made now."""
-        version = self.yields.version + self.head.version
+        """Tell, once, whether predictions made before are no longer those made now.
+
+        A new fit of the yields does not count: it comes every few dozen answers and changes a little
+        everywhere, which the round of re-evaluation takes in.
+        """
+        version = self.head.version
         changed = version != self._seen
         self._seen = version
         return changed
@@ -50,20 +54,21 @@ class Prediction:
         if self._ingredients.head:
             self.head.refit()
 
-    def expected(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the coverage (n, m) that calls for passages (n, d) will probably bring."""
+    def expected(self, vectors: NDArray[np.float32], tokens: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the coverage (n, m) that calls for passages (n, d) of tokens (n,) will probably bring."""
         seen = self.head.apply(vectors) if self._ingredients.head else vectors
         added = self._kernel(seen)
         if self._ingredients.yields:
-            added *= (self.yields.factors(vectors) * np.float32(self.pairs_per_call.mean))[:, None]
+            factors = self.yields.factors(vectors, tokens)
+            added *= (factors * np.float32(self.pairs_per_call.mean))[:, None]
         else:
             added *= np.float32(self.pairs_per_call.mean)
         return added
 
-    def learn(self, vector: NDArray[np.float32], pairs: NDArray[np.float32]) -> None:
-        """Take in a passage's vector (d,) and those of the pairs (p, d) that its answer held."""
+    def learn(self, vector: NDArray[np.float32], tokens: int, pairs: NDArray[np.float32]) -> None:
+        """Take in a passage's vector (d,), its tokens, and the pairs (p, d) that its answer held."""
         if self._ingredients.yields:
-            self.yields.learn(vector, len(pairs))
+            self.yields.learn(vector, tokens, len(pairs))
         if self._ingredients.head and len(self._coverage.targets):
             if self.head.fitted and len(pairs):
                 brought = self._coverage.kernel(pairs).sum(axis=0)
