@@ -78,20 +78,22 @@ def cost_to(curve: Curve, judge: str, share: float, total_tokens: int) -> float 
     return float(tokens / total_tokens)
 
 
-def over_time(replay: Replay, judge: Judge, arrived: Sequence[Sequence[int]], until: int) -> float:
+def over_time(
+    replay: Replay, judge: Judge, arrived: Sequence[Sequence[int]], begin: int = 0, until: int | None = None
+) -> float:
     """Return the share of what full extraction would have reached by then, averaged over ticks.
 
     Parameters
     ----------
     arrived
         For each tick, the rows of the pairs that full extraction would have published in it.
-    until
-        Ticks to average over, from the first; ticks before anything could be covered do not count.
+    begin, until
+        The ticks to average over, all by default; those before anything could be covered do not count.
     """
     bought: list[list[int]] = [[] for _ in arrived]
     for tick, rows in zip(replay.ticks, replay.published, strict=True):
         bought[int(tick)] += rows
-    reached = judge.values(bought)[:until]
-    possible = judge.values(arrived)[:until]
+    reached = judge.values(bought)[begin:until]
+    possible = judge.values(arrived)[begin:until]
     counts = possible > 0
     return float((reached[counts] / possible[counts]).mean()) if counts.any() else 0.0

@@ -111,9 +111,9 @@ class Stage:
         )
         return played, measure(played, self.judges, self.full)
 
-    def time_average(self, played: Replay) -> float:
-        """Return the mean over ticks of the first judge's share of what was possible by then."""
-        return over_time(played, self.judges[0], self.arrived, len(self.arrived))
+    def time_average(self, played: Replay, begin: int = 0, until: int | None = None) -> float:
+        """Return the mean over ticks [begin, until) of the first judge's share of what was possible then."""
+        return over_time(played, self.judges[0], self.arrived, begin, until)
 
     def _stop(self, until: float) -> Callable[[int, list[int]], bool]:
         judge, full = self.judges[0], self.full[self.judges[0].name]
