@@ -232,7 +232,8 @@ def main() -> None:
     lines += ["\n## By target\n\n", *by_target(results)]
     lines += [
         "\n![Coverage against tokens, for every target](allocation.svg)\n",
-        "\n## What each ingredient is worth\n\nCost without it ÷ cost with all; above 1 it earns something.\n\n",
+        "\n## What each ingredient is worth\n\n",
+        "Cost without it ÷ cost with all; above 1 it earns something.\n\n",
         *ablation(results),
     ]
     PAGE.write_text("".join(lines) + NOTES.read_text() if NOTES.exists() else "".join(lines))
