@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BENCH  := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python
 
-.PHONY: help install demo test lint format schemas lock bench helm-test clean
+.PHONY: help install demo test lint format schemas lock bench bench-allocation helm-test clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 22
@@ -51,6 +51,16 @@ bench: install  ## Every figure of docs/benchmarks.md, in half an hour; the corp
 	@$(BENCH) -m bench.stream --transport embedded --output bench/results/stream-embedded.json
 	@$(BIN)/equal-stream demo --json > bench/results/demo.json
 	@$(BENCH) -m bench.table
+
+# Results are kept run by run under bench/results/allocation: an interrupted benchmark goes on where it was.
+bench-allocation: install  ## Every figure of docs/allocation.md: policies, ablation, worlds, scale, logs; hours
+	@mkdir -p bench/results
+	@$(BENCH) -m bench.allocation
+	@$(BENCH) -m bench.bandit_worlds --seeds 20 --json bench/results/bandit-worlds.json
+	@$(BENCH) -m bench.decision --output bench/results/decision.json
+	@$(BENCH) -m bench.off_policy --output bench/results/off-policy.json
+	@$(BENCH) bench/align.py --output bench/results/align.json
+	@$(BENCH) -m bench.allocation_table
 
 helm-test: install  ## The chart: linted, rendered, validated; needs Helm 3, or Go to build it once
 	@$(BIN)/python -m deploy.chart.helm_binary || test -z "$${CI:-}"
