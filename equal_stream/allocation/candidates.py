@@ -2,23 +2,37 @@
 
 A row keeps its place while its passage waits or is in flight; rows that become free are used again.
 `gain` is the passage's predicted gain when it was last evaluated. As coverage only grows between
-releases, an old gain is an upper bound of the present one, so old gains say whom to evaluate anew.
+releases, an old gain is an upper bound of the present one, so old gains say whom to evaluate anew; `pages`
+keep the highest of them at hand, `listing` those that were found to be the best.
 
-Memory a passage, at 384 dimensions: 388 bytes of quantised vector, 30 of numbers, and some 700 of ids,
-URL, their index and room to grow (1.1 KB measured at 100,000). `least_valuable` bounds it: when the
-table is full, those leave, counted; the store still has them and may offer them again.
+Memory a passage, at 384 dimensions: 388 bytes of quantised vector, 40 of numbers, and some 700 of ids,
+URL, their index and room to grow. `least_valuable` bounds it: when the table is full, those leave,
+counted; the store still has them and may offer them again.
 """
 
-import itertools
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equal_stream.allocation.growth import grown
+from equal_stream.allocation.lengths import Lengths
+from equal_stream.allocation.listing import Listing
+from equal_stream.allocation.pages import NOTHING, SIZE, Pages
 from equal_stream.allocation.quantise import quantise, restore
 
-_FIRST = 1024
-_SCALARS = ("tokens", "bytes", "clusters", "gain", "waiting", "taken", "scales")
+_COLUMNS = {
+    "tokens": np.int32,
+    "bytes": np.int32,
+    "clusters": np.int32,
+    "gain": np.float32,
+    "waiting": bool,
+    "taken": bool,
+    "fresh": bool,
+    "listed": bool,
+}
+_WINDOW = 4096  # rows among which those that leave a full table are looked for
+_LOOKS = 64  # draws before an exact one: were only a tenth of the rows on offer, one in a thousand gets there
 
 
 class Candidates:
@@ -40,12 +54,23 @@ class Candidates:
     gain
         (rows,) float32; predicted gain when last evaluated, of all targets together.
     waiting
-        (rows,) bool; may be bought. False: in flight, or the row is free.
+        (rows,) bool; may be bought. False: in flight, or the row is free. Changed by `take` and `put_back`.
     taken
         (rows,) bool; holds a passage.
     fresh
-        Rows that were never evaluated.
+        (rows,) bool; was never evaluated.
+    listed
+        (rows,) bool; is on the list, and counts in no page's bound.
     """
+
+    tokens: NDArray[np.int32]
+    bytes: NDArray[np.int32]
+    clusters: NDArray[np.int32]
+    gain: NDArray[np.float32]
+    waiting: NDArray[np.bool_]
+    taken: NDArray[np.bool_]
+    fresh: NDArray[np.bool_]
+    listed: NDArray[np.bool_]
 
     def __init__(self, dimension: int, limit: int) -> None:
         self.dimension = dimension
@@ -54,18 +79,18 @@ class Candidates:
         self.ids: list[str] = []
         self.doc_ids: list[str] = []
         self.urls: list[str] = []
-        self.codes = np.zeros((_FIRST, dimension), np.int8)
-        self.scales = np.zeros(_FIRST, np.float32)
-        self.tokens = np.zeros(_FIRST, np.int32)
-        self.bytes = np.zeros(_FIRST, np.int32)
-        self.clusters = np.zeros(_FIRST, np.int32)
-        self.gain = np.zeros(_FIRST, np.float32)
-        self.waiting = np.zeros(_FIRST, bool)
-        self.taken = np.zeros(_FIRST, bool)
-        self.fresh: dict[int, None] = {}  # in the order they came, each once
+        self.codes = np.zeros((0, dimension), np.int8)
+        self.scales = np.zeros(0, np.float32)
+        for column, kind in _COLUMNS.items():
+            setattr(self, column, np.zeros(0, kind))
+        self.pages = Pages()
+        self.listing = Listing(dimension)
+        self.lengths = Lengths()
         self._free: list[int] = []
-        self._refreshed = 0  # where the round of re-evaluation stands
-        self._overdue = 0  # rows whose gain may be too low: to be re-evaluated soon
+        self._unseen = 0  # rows never evaluated
+        self._round = 0  # the page that the round of re-evaluation comes to next
+        self._overdue = 0  # pages whose gains may be too low: to be evaluated anew soon
+        self._window = 0  # where to look for those that leave
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -94,18 +119,49 @@ class Candidates:
         self.codes[row], self.scales[row] = codes[0], scales[0]
         self.tokens[row], self.bytes[row], self.clusters[row] = tokens, text_bytes, cluster
         self.gain[row] = 0.0
-        self.waiting[row] = self.taken[row] = True
-        self.fresh[row] = None
+        self.waiting[row] = self.taken[row] = self.fresh[row] = True
+        self._unseen += 1
+        self.lengths.add(text_bytes)
+        self.pages.insert(row, cluster)
+        self._offer(row)
         return row
 
     def remove(self, row: int) -> None:
         """Take the passage out of a row and free the row."""
+        if self.waiting[row]:
+            self.lengths.remove(int(self.bytes[row]))
+        self._unseen -= int(self.fresh[row])
+        self._leave(row)
         del self.rows[self.ids[row]]
-        self.fresh.pop(row, None)
         self.ids[row] = self.doc_ids[row] = self.urls[row] = ""
-        self.waiting[row] = self.taken[row] = False
+        self.waiting[row] = self.taken[row] = self.fresh[row] = self.listed[row] = False
         self.gain[row] = 0.0
         self._free.append(row)
+
+    def take(self, row: int) -> None:
+        """Note that a waiting passage is in flight."""
+        self.waiting[row] = False
+        self.lengths.remove(int(self.bytes[row]))
+
+    def put_back(self, row: int) -> None:
+        """Let a passage in flight wait again."""
+        self.waiting[row] = True
+        self.lengths.add(int(self.bytes[row]))
+        self._offer(row)
+
+    def reassign(self, row: int, cluster: int) -> None:
+        """Move a passage to another cluster."""
+        self._leave(row)
+        self.clusters[row] = cluster
+        self.pages.insert(row, cluster)
+        self._offer(row)
+
+    def move(self, from_cluster: int, to_cluster: int) -> int:
+        """Give all passages of one cluster row to another; return how many of them wait."""
+        rows = self.pages.rows_of(from_cluster)
+        self.clusters[rows] = to_cluster
+        self._raise(self.pages.move(from_cluster, to_cluster))
+        return int(self.waiting[rows].sum())
 
     def vectors(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the vectors (n, d) of rows."""
@@ -118,80 +174,151 @@ class Candidates:
             return np.flatnonzero(self.waiting[:n])
         return np.flatnonzero(self.waiting[:n] & (self.bytes[:n] <= largest_text))
 
-    def move(self, from_cluster: int, to_cluster: int) -> int:
-        """Give all passages of one cluster row to another; return how many of them wait."""
-        rows = np.flatnonzero(self.taken[: self.height] & (self.clusters[: self.height] == from_cluster))
-        self.clusters[rows] = to_cluster
-        return int(self.waiting[rows].sum())
+    def draw(self, rng: np.random.Generator, largest_text: float) -> int:
+        """Return a row drawn uniformly from `waiting_rows`; there must be one."""
+        for _ in range(_LOOKS):
+            row = int(rng.integers(self.height))
+            if self.waiting[row] and self.bytes[row] <= largest_text:
+                return row
+        rows = self.waiting_rows(largest_text)
+        return int(rows[rng.integers(len(rows))])
+
+    def evaluated(
+        self, rows: NDArray[np.intp], gains: NDArray[np.float32], burdens: NDArray[np.float32]
+    ) -> None:
+        """Write the gains (n,) of rows, and bring the bounds of their pages in step.
+
+        `burdens` (clusters,) are what calls cost besides the passages, see `Pages`.
+        """
+        self._unseen -= int(np.count_nonzero(self.fresh[rows]))
+        self.fresh[rows] = False
+        self.gain[rows] = gains
+        on = (self.pages.places[rows] // SIZE).astype(np.intp)
+        pages, inverse, counts = np.unique(on, return_inverse=True, return_counts=True)
+        most = 2 * counts > self.pages.counts[pages]
+        self.tighten(pages[most], burdens)
+        self._raise(rows[~most[inverse]])
+
+    def tighten(self, pages: NDArray[np.intp], burdens: NDArray[np.float32]) -> None:
+        """Compute the bounds of pages (n,) from the gains as they are known."""
+        rows = self.pages.slots[pages]
+        offered = (np.arange(SIZE) < self.pages.counts[pages, None]) & self.waiting[rows] & ~self.listed[rows]
+        now = burdens[self.pages.clusters[pages]]
+        worth = self.gain[rows] / (self.tokens[rows] + now[:, None])
+        self.pages.bounds[pages] = np.where(offered, worth, NOTHING).max(axis=1, initial=NOTHING)
+        self.pages.burdens[pages] = now
+
+    def unlist(self, rows: NDArray[np.intp]) -> None:
+        """Note that rows (n,), whose gains are written, are not on the list any more."""
+        self.listed[rows] = False
+        self._raise(rows)
 
     def least_valuable(self, count: int) -> NDArray[np.intp]:
-        """Return up to `count` waiting rows of the least gain a token; never-evaluated ones come last."""
-        rows = self.waiting_rows()
-        worth = self.gain[rows] / np.maximum(self.tokens[rows], 1)
-        worth[np.isin(rows, list(self.fresh))] = np.inf
-        if len(rows) <= count:
-            return rows
-        return rows[np.argpartition(worth, count)[:count]]
+        """Return up to `count` waiting rows of little gain a token; never-evaluated ones come last.
+
+        They are the least of the next few thousand rows, not of all: looking at all takes time.
+        """
+        found = np.zeros(0, np.intp)
+        seen = 0
+        while seen < self.height and len(found) < count:
+            start = self._window if self._window < self.height else 0
+            stop = min(start + max(_WINDOW, count), self.height)
+            found = np.concatenate([found, start + np.flatnonzero(self.waiting[start:stop])])
+            self._window = stop
+            seen += stop - start
+        found = np.unique(found)
+        worth = self.gain[found] / np.maximum(self.tokens[found], 1)
+        worth[self.fresh[found]] = np.inf
+        if len(found) <= count:
+            return found
+        return found[np.argpartition(worth, count)[:count]]
 
     def outdate(self) -> None:
         """Note that every gain may now be too low, because references changed or coverage fell."""
-        self._overdue = self.height
+        self._overdue = len(self.pages)
+        self.listing.outdated = True
+
+    @property
+    def unseen(self) -> int:
+        """Rows that were never evaluated."""
+        return self._unseen
 
     def due(self, steady: int, hurried: int) -> NDArray[np.intp]:
-        """Return the next rows to evaluate: fresh ones first, then a slice of the round.
+        """Return the next rows to evaluate: never-evaluated ones first, then some pages of the round.
 
         Parameters
         ----------
         steady
-            Rows of the round a call, when nothing is overdue.
+            Rows of the round a call, about, when nothing is overdue.
         hurried
             Rows a call while something is.
         """
-        fresh = list(itertools.islice(self.fresh, hurried))
-        for row in fresh:
-            del self.fresh[row]
-        length = min(hurried if self._overdue else steady, self.height)
-        start = self._refreshed if self._refreshed < self.height else 0
-        stop = min(start + length, self.height)
-        self._refreshed = stop
-        self._overdue = max(0, self._overdue - (stop - start))
-        rows = np.union1d(np.array(fresh, np.intp), np.arange(start, stop)).astype(np.intp)
-        due: NDArray[np.intp] = rows[self.taken[rows]]
-        return due
+        fresh = np.flatnonzero(self.fresh[: self.height])[:hurried] if self._unseen else np.zeros(0, np.intp)
+        start = self._round if self._round < len(self.pages) else 0
+        counts = np.cumsum(self.pages.counts[start : start + hurried])
+        wanted = hurried if self._overdue else steady
+        pages = min(int(np.searchsorted(counts, wanted)) + 1, len(counts)) if wanted else 0
+        self._round = start + pages
+        self._overdue = max(0, self._overdue - pages)
+        return np.union1d(fresh, self.pages.rows(np.arange(start, start + pages)))
+
+    def close_list(self) -> None:
+        """Take everything off the list."""
+        rows = self.listing.rows[self.listing.rows >= 0]
+        self.listing.rows[:] = -1
+        self.unlist(rows[self.listed[rows]])
+
+    def _offer(self, row: int) -> None:
+        if self.waiting[row] and not self.listed[row]:
+            self.pages.raise_one(row, float(self.gain[row]), int(self.tokens[row]))
+
+    def _raise(self, rows: NDArray[np.intp]) -> None:
+        rows = rows[self.waiting[rows] & ~self.listed[rows]]
+        self.pages.raise_to(rows, self.gain[rows], self.tokens[rows])
+
+    def _leave(self, row: int) -> None:
+        moved = self.pages.remove(row)
+        if moved is not None:
+            self._offer(moved)
 
     def _grow(self) -> int:
         row = len(self.ids)
         for names in (self.ids, self.doc_ids, self.urls):
             names.append("")
         if row >= len(self.tokens):
-            extra = max(_FIRST, row // 2)
-            self.codes = np.concatenate([self.codes, np.zeros((extra, self.dimension), np.int8)])
-            for column in _SCALARS:
-                array = getattr(self, column)
-                setattr(self, column, np.concatenate([array, np.zeros(extra, array.dtype)]))
+            self.codes = grown(self.codes, row + 1)
+            self.scales = grown(self.scales, row + 1)
+            for column in _COLUMNS:
+                setattr(self, column, grown(getattr(self, column), row + 1))
         return row
 
     def to_state(self) -> dict[str, Any]:
-        """Return what `load_state` takes."""
+        """Return what `load_state` takes. The list is closed: who continues from the state has none."""
+        self.close_list()
         n = self.height
         return {
             "ids": self.ids,
             "doc_ids": self.doc_ids,
             "urls": self.urls,
             "codes": self.codes[:n],
-            "columns": {column: getattr(self, column)[:n] for column in _SCALARS},
-            "fresh": list(self.fresh),
+            "scales": self.scales[:n],
+            "columns": {column: getattr(self, column)[:n] for column in _COLUMNS},
+            "pages": self.pages.to_state(),
             "free": self._free,
-            "refreshed": self._refreshed,
+            "round": self._round,
             "overdue": self._overdue,
+            "window": self._window,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue exactly where `to_state` was taken."""
         self.ids, self.doc_ids, self.urls = state["ids"], state["doc_ids"], state["urls"]
-        self.codes = state["codes"]
-        for column in _SCALARS:
+        self.codes, self.scales = state["codes"], state["scales"]
+        for column in _COLUMNS:
             setattr(self, column, state["columns"][column])
         self.rows = {self.ids[row]: int(row) for row in np.flatnonzero(self.taken)}
-        self.fresh, self._free = dict.fromkeys(state["fresh"]), state["free"]
-        self._refreshed, self._overdue = state["refreshed"], state["overdue"]
+        self.pages.load_state(state["pages"])
+        self.lengths.recount(self.bytes[self.waiting])
+        self._free = state["free"]
+        self._unseen = int(np.count_nonzero(self.fresh))
+        self._round, self._overdue, self._window = state["round"], state["overdue"], state["window"]

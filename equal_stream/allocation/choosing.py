@@ -70,9 +70,9 @@ class Chooser:
         return "hourly cap" if allowance.hourly else "budget empty"
 
     def _why_nothing(self, market: Market, at: datetime) -> Idle:
-        if not self._held.pool.candidates.waiting.any():
+        if self._held.pool.candidates.lengths.total == 0:
             return "no candidates"
-        if len(market.open_rows()) == 0:
+        if market.stock() == 0:
             return "hourly cap" if self._held.budget.allowance(at).hourly else "budget empty"
         return "below reserve price"
 

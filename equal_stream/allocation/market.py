@@ -16,6 +16,9 @@ from equal_stream.allocation.coverage import Coverage
 from equal_stream.allocation.policy.ingredients import Ingredients
 from equal_stream.allocation.prediction import Prediction
 
+_LONG = 1000  # tokens between two efforts, whose difference gives the price of one
+_TINY = np.float32(1e-9)  # the price of a token where tokens cost nothing, as a share of what a call does
+
 
 class Market:
     """Candidates with their prices and predicted gains, at one moment.
@@ -41,6 +44,10 @@ class Market:
         (m,) float64; coverage that tickets in flight will probably bring.
     promised
         (arms,) float64; predicted gain of the tickets in flight, by row of their cluster.
+    price, burdens
+        `effort` is price × (tokens of the passage + burden of its cluster): a number, and (arms,) float32.
+    scale
+        Pairs to expect of a call; `expected` is proportional to it.
     """
 
     def __init__(
@@ -70,6 +77,8 @@ class Market:
         for cluster_id, row in arms.rows.items():
             outputs[row] = cost.output(cluster_id)
         self._outputs = outputs
+        self.price, self.burdens = self._prices()
+        self.scale = np.float32(prediction.pairs_per_call.mean)
         self.afford(allowance)
 
     def afford(self, allowance: Allowance) -> None:
@@ -84,6 +93,14 @@ class Market:
         """Tell whether a row still waits and can be paid for."""
         return bool(self.candidates.waiting[row] and self.candidates.bytes[row] <= self.largest_text)
 
+    def stock(self) -> int:
+        """Return how many rows wait and can be paid for."""
+        return self.candidates.lengths.within(self.largest_text)
+
+    def draw(self) -> int:
+        """Return one of these rows, each as likely as any other; there must be one."""
+        return self.candidates.draw(self.rng, self.largest_text)
+
     def effort(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the predicted cost (n,) of rows: USD, or tokens where tokens are free."""
         if not self._by_cost:
@@ -93,7 +110,20 @@ class Market:
 
     def expected(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the coverage (n, m) that rows will probably bring."""
-        return self._prediction.expected(self.candidates.vectors(rows), self.candidates.tokens[rows])
+        return self.expected_by(self.candidates.vectors(rows), rows)
+
+    def expected_by(self, vectors: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the same for rows whose vectors (n, d) are at hand."""
+        return self._prediction.expected(vectors, self.candidates.tokens[rows])
+
+    def expected_of(self, row: int) -> NDArray[np.float32]:
+        """Return the coverage (m,) that one row will probably bring; what is listed is not computed anew."""
+        listing = self.candidates.listing
+        place = None if listing.outdated else listing.place(row)
+        if place is None:
+            return np.asarray(self.expected(np.array([row]))[0])
+        covers: NDArray[np.float32] = listing.covers[place] * self.scale
+        return covers
 
     def gains(self, added: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the gain (n,) of adding coverage (n, m) to what is there and what is under way."""
@@ -103,7 +133,7 @@ class Market:
         """Write the present gain of rows into the table."""
         for start in range(0, len(rows), block):
             part = rows[start : start + block]
-            self.candidates.gain[part] = self.gains(self.expected(part))
+            self.candidates.evaluated(part, self.gains(self.expected(part)), self.burdens)
 
     def promise(
         self, rows: NDArray[np.intp], gains: NDArray[np.float64], weights: NDArray[np.float64]
@@ -118,8 +148,17 @@ class Market:
     def buy(self, row: int, gain: float, weight: float) -> str:
         """Count a new ticket for a row as under way; return the target that it serves most."""
         targets = self.coverage.targets
-        added = self.expected(np.array([row]))[0]
+        added = self.expected_of(row)
         gains = targets.importance * np.log1p(added / (1 + targets.covered + self.pending))
         self.pending += weight * added
         self.promised[self.candidates.clusters[row]] += gain
         return targets.names[int(np.argmax(targets.by_target(gains)))]
+
+    def _prices(self) -> tuple[np.float32, NDArray[np.float32]]:
+        arms = np.arange(self.arms.height, dtype=np.int32)
+        if not self._by_cost:  # a passage costs what any other does, so its tokens weigh next to nothing
+            return _TINY, np.full(len(arms), 1 / _TINY, np.float32)
+        empty = self.cost.effort(np.zeros_like(arms), arms, self._outputs)
+        long = self.cost.effort(np.full_like(arms, _LONG), arms, self._outputs)
+        price = np.maximum(np.float32((long - empty)[0] / _LONG), empty.max() * _TINY)
+        return price, np.maximum(empty / price, _TINY)

@@ -15,7 +15,8 @@ from equal_stream.allocation.cost import CostModel
 from equal_stream.allocation.policy.base import Policy
 from equal_stream.messages import AssignedPassage, ClusterEvent
 
-_EVICTED_SHARE = 100  # one in so many leaves when the table is full
+_EVICTED_SHARE = 100  # one in so many leaves when the table is full,
+_EVICTED = 64  # at most: a thousand and more at once would hold up a turn
 
 
 class Pool:
@@ -58,20 +59,20 @@ class Pool:
             counts = self.arms.waiting if self.candidates.waiting[row] else self.arms.in_flight
             counts[old] -= 1
             counts[new] += 1
-            self.candidates.clusters[row] = new
+            self.candidates.reassign(row, new)
             self._bury(old)
 
     def take(self, row: int) -> None:
         """Note that a waiting passage got a ticket."""
         arm = self.candidates.clusters[row]
-        self.candidates.waiting[row] = False
+        self.candidates.take(row)
         self.arms.waiting[arm] -= 1
         self.arms.in_flight[arm] += 1
 
     def put_back(self, row: int) -> None:
         """Let a passage whose ticket ended wait again."""
         arm = self.candidates.clusters[row]
-        self.candidates.waiting[row] = True
+        self.candidates.put_back(row)
         self.arms.waiting[arm] += 1
         self.arms.in_flight[arm] -= 1
 
@@ -162,7 +163,7 @@ class Pool:
         table = self.candidates
         if len(table) < table.limit:
             return 0
-        rows = table.least_valuable(max(1, table.limit // _EVICTED_SHARE))
+        rows = table.least_valuable(min(max(1, table.limit // _EVICTED_SHARE), _EVICTED))
         for row in rows:
             self.remove(int(row))
         return len(rows)

@@ -3,11 +3,13 @@ import pytest
 
 from equal_stream.allocation import state as saved
 from equal_stream.allocation.candidates import Candidates
+from equal_stream.allocation.pages import SIZE
 from equal_stream.allocation.quantise import quantise, restore
 
 from .world import unit
 
 D = 16
+BURDENS = np.full(64, 50, np.float32)
 
 
 def fill(count, limit=10_000):
@@ -16,6 +18,12 @@ def fill(count, limit=10_000):
         vector = unit(rng.standard_normal(D))
         table.add(str(number), "d", "u", vector, tokens=100, text_bytes=number, cluster=number % 3)
     return table
+
+
+def evaluate_due(table, gain=1.0):
+    rows = table.due(10, 400)
+    table.evaluated(rows, np.full(len(rows), gain, np.float32), BURDENS)
+    return rows.tolist()
 
 
 def test_a_quantised_vector_is_almost_the_vector():
@@ -43,41 +51,42 @@ def test_rows_are_used_again_and_hold_nothing_of_the_passage_before():
 
 def test_only_waiting_passages_of_an_affordable_size_are_offered():
     table = fill(10)
-    table.waiting[4] = False
+    table.take(4)
     assert table.waiting_rows(5).tolist() == [0, 1, 2, 3, 5]
 
 
 def test_new_passages_come_first_and_the_round_reaches_every_row():
     table = fill(1000)
-    assert set(table.due(10, 400)) >= set(range(400))
+    assert set(evaluate_due(table)) >= set(range(400))
     seen = set()
-    for _ in range(150):
-        seen |= set(table.due(10, 400).tolist())
+    while table.unseen:
+        evaluate_due(table)
+    for _ in range(10):
+        seen |= set(evaluate_due(table))
     assert seen == set(range(1000))
-    assert len(table.due(10, 400)) == 10
+    assert len(evaluate_due(table)) <= SIZE
 
 
 def test_when_gains_are_outdated_the_round_hurries_until_all_were_seen():
     table = fill(1000)
-    while len(table.due(10, 400)) > 10:
-        pass
+    while table.unseen:
+        evaluate_due(table)
     table.outdate()
-    sizes = [len(table.due(10, 400)) for _ in range(5)]
-    assert sum(sizes[:4]) >= 1000
-    assert sizes[4] == 10
+    seen = [set(evaluate_due(table)) for _ in range(5)]
+    assert set.union(*seen[:3]) == set(range(1000))
+    assert len(seen[4]) <= SIZE
 
 
 def test_the_least_valuable_leave_first_and_those_never_evaluated_last():
     table = fill(100)
-    table.due(100, 100)
-    table.gain[:100] = np.arange(100)
+    table.evaluated(np.arange(100), np.arange(100, dtype=np.float32), BURDENS)
     table.add("new", "d", "u", unit(np.ones(D)), tokens=1, text_bytes=2, cluster=0)
     assert set(table.least_valuable(10)) == set(range(10))
 
 
 def test_moving_a_cluster_moves_waiting_and_bought_alike():
     table = fill(9)
-    table.waiting[0] = False
+    table.take(0)
     assert table.move(0, 2) == 2
     assert (table.clusters[:9] == 2).sum() == 6
 
@@ -111,5 +120,5 @@ def test_rows_used_again_and_again_before_any_is_evaluated_wait_for_it_once() ->
         row = table.add(str(number), "d", "u", unit(np.array([1.0, 0.0])), tokens=1, text_bytes=1, cluster=0)
         if number < 99:
             table.remove(row)
-    assert list(table.due(10, 10)) == [0]
-    assert len(table.fresh) == 0
+    assert evaluate_due(table) == [0]
+    assert table.unseen == 0

@@ -111,8 +111,9 @@ def test_a_passage_told_again_under_another_cluster_moves_there():
 
 def test_a_full_table_lets_the_least_valuable_go_and_says_how_many():
     pool = make_pool(clusters=[1] * 200, limit=200)
-    pool.candidates.due(200, 200)
-    pool.candidates.gain[:200] = np.arange(200)
+    pool.candidates.evaluated(
+        np.arange(200), np.arange(200, dtype=np.float32), np.ones(pool.arms.height, np.float32)
+    )
     assert pool.add(passage("new", VECTOR, cluster=4), VECTOR, 100) == 2
     assert passage_id("0") not in pool.candidates.rows
     assert waiting(pool) == {1: 198, 4: 1}

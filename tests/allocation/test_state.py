@@ -29,7 +29,7 @@ def test_what_is_no_state_is_refused(data):
 
 
 def test_the_state_of_another_version_is_refused(monkeypatch):
-    data = saved.dump({})
+    data, version = saved.dump({}), saved.VERSION
     monkeypatch.setattr(saved, "VERSION", 99)
-    with pytest.raises(StateMismatch, match="has version 1, this release reads 99"):
+    with pytest.raises(StateMismatch, match=f"has version {version}, this release reads 99"):
         saved.load(data)

@@ -70,7 +70,7 @@ def buy(policy: Policy, market: Market, limit: int) -> list[Choice]:
     choices = []
     for choice in policy.pull(market, limit):
         arm = market.candidates.clusters[choice.row]
-        market.candidates.waiting[choice.row] = False
+        market.candidates.take(choice.row)
         market.arms.waiting[arm] -= 1
         market.arms.in_flight[arm] += 1
         market.buy(choice.row, choice.gain, choice.weight)

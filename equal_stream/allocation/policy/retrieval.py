@@ -14,8 +14,6 @@ from equal_stream.allocation.market import Market
 from equal_stream.allocation.policy.base import Choice, Policy
 from equal_stream.allocation.policy.shortlist import Pick, Shortlist
 
-_REDRAWS = 3  # in one pull at most: bounds the work when everything listed has lost its worth
-
 
 class Retrieval(Policy):
     """Buys by predicted marginal gain ÷ predicted cost.
@@ -33,36 +31,27 @@ class Retrieval(Policy):
     def _pull(self, market: Market) -> Generator[Choice]:
         factors = self.multipliers(market)
         shortlist = Shortlist(market, factors)
-        redraws = 0
         try:
             while True:
                 pick = shortlist.best(factors)
-                if pick is None:
-                    if shortlist.is_complete():
-                        return
-                    shortlist.redraw(factors)
-                elif shortlist.is_outdone(pick) and redraws < _REDRAWS:
-                    shortlist.redraw(factors)
-                    redraws += 1
-                elif pick.value < market.reserve_price:
+                if pick is None or pick.value < market.reserve_price:
                     return
-                else:
-                    choice = self._explore(market, shortlist, pick, factors)
-                    yield choice
-                    shortlist.bought(choice.row)
-                    factors = self.multipliers(market)
+                choice = self._explore(market, pick, factors)
+                yield choice
+                shortlist.bought(choice.row)
+                factors = self.multipliers(market)
         finally:
             shortlist.close()
 
-    def _explore(
-        self, market: Market, shortlist: Shortlist, pick: Pick, factors: NDArray[np.float32]
-    ) -> Choice:
-        row, gain = pick.row, pick.gain
-        share = self.exploration / len(shortlist)
-        if self.exploration > 0 and market.rng.random() < self.exploration:
-            row = shortlist.sample()
-        if row != pick.row:
-            gain = float(market.gains(market.expected(np.array([row])))[0])
-        propensity = share + (1 - self.exploration if row == pick.row else 0.0)
+    def _explore(self, market: Market, pick: Pick, factors: NDArray[np.float32]) -> Choice:
+        row, gain, propensity = pick.row, pick.gain, 1.0
+        if self.exploration > 0:
+            if market.rng.random() < self.exploration:
+                row = market.draw()
+            propensity = self.exploration / market.stock()
+            if row == pick.row:
+                propensity += 1 - self.exploration
+            else:
+                gain = float(market.gains(market.expected_of(row)[None])[0])
         weight = min(1.0, float(factors[market.candidates.clusters[row]]))
         return Choice(row, gain, propensity, weight)

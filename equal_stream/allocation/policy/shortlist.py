@@ -1,9 +1,10 @@
 """Lazy greedy selection: the best passage by present value, found by evaluating few of them.
 
-Gains evaluated earlier are upper bounds of present gains (coverage is submodular), so the best few
-hundred by old gain are evaluated anew, and after each pick only those that could be the next best
-(Minoux 1978, "Accelerated greedy algorithms"). When the best listed falls well below what the rest
-could be worth by their old gains, the list is drawn up again, a bounded number of times.
+Gains evaluated earlier are upper bounds of present gains (coverage is submodular), so some hundred passages
+that were best by old gain are listed and evaluated anew, and after each pick only those that could be the
+next best (Minoux 1978, "Accelerated greedy algorithms"). When the best listed falls well below what the
+rest could be worth by the bounds of their pages, the best of the best pages join the list, a bounded
+number of times. The list outlives the pull: the next begins with what this one leaves.
 """
 
 from typing import NamedTuple
@@ -11,11 +12,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from equal_stream.allocation.listing import CAPACITY
 from equal_stream.allocation.market import Market
+from equal_stream.allocation.pages import NOTHING, SIZE
 
-_LENGTH = 256  # 256 × 300 references × 384 dimensions are evaluated in some 3 ms
-_BATCH = 16  # evaluated together after a pick: as cheap as one
-_SLACK = 0.9  # of what an old gain promises; most old gains are too high by more than that
+_FILLED = 448  # listed at the start of a pull, if there are as many; passages up to here are chosen exactly
+_JOINING = 64  # passages that join the list together: their vectors are read and compared in some 0.2 ms
+_LOOKED = 8  # pages looked through for them
+_PROBED = 8  # of those listed, predicted anew to see whether predictions changed
+_SAME = 1e-4  # a product of matrices differs a little by how many rows it has
+_LEAST = np.float32(1e-12)  # effort of a passage of no tokens, where calls cost nothing besides
+_TOGETHER = 16  # evaluated together after a pick: as cheap as one
 
 
 class Pick(NamedTuple):
@@ -34,92 +41,181 @@ class Shortlist:
     market
         Where they are bought.
     multipliers
-        (arms,) float32; what each cluster's predictions are to be multiplied by. They may only fall
-        while the list is in use, or `draw` will not see what rose.
+        (arms,) float32; what each cluster's predictions are to be multiplied by, now.
+    slack
+        How far the best listed may fall below what an unlisted one promises by its old gain, as a share of
+        it. Most old gains are too high by more than the 0.1 that is let pass.
+    joins
+        How often passages may join the list in one pull once it is filled.
     """
 
-    def __init__(self, market: Market, multipliers: NDArray[np.float32]) -> None:
+    def __init__(
+        self, market: Market, multipliers: NDArray[np.float32], slack: float = 0.9, joins: int = 8
+    ) -> None:
         self._market = market
-        table = market.candidates
-        self._all = market.open_rows()
-        self._all_efforts = market.effort(self._all)
-        factors = multipliers[table.clusters[self._all]]
-        self._all_values = table.gain[self._all] * factors / self._all_efforts
-        self._bought = 0
-        self._draw()
+        self._table = market.candidates
+        self._listing = market.candidates.listing
+        self._slack = slack
+        self._joins = joins
+        self._take_up()
+        self._ceilings = self._table.pages.ceilings(market.burdens) / market.price
+        self._highest()
+        while len(self._listing) + _JOINING <= _FILLED and self._join(multipliers):
+            pass
 
     def best(self, multipliers: NDArray[np.float32]) -> Pick | None:
-        """Return the passage of the highest present value, or None when the list is empty."""
-        while self._open.any():
+        """Return the passage of the highest present value, or None when nothing can be bought."""
+        while True:
             values = self._values(multipliers)
             top = int(np.argmax(values))
-            if not self._market.is_open(int(self._rows[top])):
+            if values[top] < 0:
+                if not self._join(multipliers):
+                    return None
+            elif not self._market.is_open(int(self._listing.rows[top])):
                 self._open[top] = False
-            elif self._fresh[top]:
-                return Pick(int(self._rows[top]), float(self._gains[top]), float(values[top]))
-            else:
+            elif not self._fresh[top]:
                 self._evaluate(values)
-        return None
-
-    def sample(self) -> int:
-        """Return a row drawn uniformly from all that can be bought; there must be one."""
-        while True:
-            row = int(self._all[self._market.rng.integers(len(self._all))])
-            if self._market.is_open(row):
-                return row
-
-    def __len__(self) -> int:
-        """Rows that could be bought when the list was made, less those bought since."""
-        return len(self._all) - self._bought
-
-    def is_outdone(self, pick: Pick) -> bool:
-        """Tell whether a passage that is not listed may be worth more."""
-        return pick.value < self._ceiling * _SLACK
-
-    def is_complete(self) -> bool:
-        """Tell whether no passage is left that is not listed."""
-        return self._ceiling == -np.inf
+            elif self._is_outdone(float(values[top]), multipliers) and self._joins > 0:
+                self._joins -= 1
+                self._join(multipliers)
+            else:
+                return Pick(int(self._listing.rows[top]), float(self._gains[top]), float(values[top]))
 
     def bought(self, row: int) -> None:
         """Take a passage off the list; what it will bring counts against all others."""
-        self._bought += 1
-        self._open &= self._rows != row
+        place = self._listing.place(row)
+        if place is not None:
+            self._open[place] = False
         self._fresh[:] = False
 
-    def redraw(self, multipliers: NDArray[np.float32]) -> None:
-        """Draw up the list anew, with the present values of those that were on it."""
-        self.close()
-        self._all_values[self._places] = self._values(multipliers)
-        self._draw()
-
     def close(self) -> None:
-        """Write the present gains back into the table, for the next list."""
-        self._market.candidates.gain[self._rows] = self._gains
+        """Write the present gains back into the table, and take off the list what cannot be bought."""
+        rows = self._listing.rows
+        held = rows >= 0
+        self._table.gain[rows[held]] = self._gains[held]
+        gone = np.flatnonzero(held)[~self._table.waiting[rows[held]]]
+        self._table.listed[rows[gone]] = False
+        rows[gone] = -1
 
-    def _draw(self) -> None:
-        values = self._all_values
-        if len(values) > _LENGTH:
-            order = np.argpartition(-values, _LENGTH)
-            self._ceiling = float(values[order[_LENGTH]])
-            self._places = order[:_LENGTH]
-        else:
-            self._ceiling = -np.inf
-            self._places = np.arange(len(values))
-        self._rows = self._all[self._places]
-        self._efforts = self._all_efforts[self._places]
-        self._arms = self._market.candidates.clusters[self._rows]
-        self._added = self._market.expected(self._rows)
+    def _take_up(self) -> None:
+        """Begin with what is listed from before."""
+        listing, table = self._listing, self._table
+        held = listing.rows >= 0
+        stays = held.copy()
+        stays[held] = table.listed[listing.rows[held]] & table.waiting[listing.rows[held]]
+        listing.rows[~stays] = -1
+        self._predict(np.flatnonzero(stays))
+        self._added = listing.covers * self._market.scale
         self._gains = self._market.gains(self._added)
-        self._fresh = np.ones(len(self._rows), bool)
-        self._open = self._market.candidates.waiting[self._rows]
+        self._open = stays
+        self._fresh = np.ones(CAPACITY, bool)
+        self._arms = np.zeros(CAPACITY, np.intp)
+        self._efforts = np.ones(CAPACITY, np.float32)
+        self._know(np.flatnonzero(stays))
+
+    def _predict(self, places: NDArray[np.intp]) -> None:
+        """Bring what the listed will cover up to date; a few tell whether predictions are still the same."""
+        listing, market = self._listing, self._market
+        targets = len(market.coverage.targets)
+        if listing.outdated or listing.covers.shape[1] != targets:
+            listing.covers = np.zeros((CAPACITY, targets), np.float32)
+        elif np.allclose(self._covers(places[:_PROBED]), listing.covers[places[:_PROBED]], rtol=_SAME):
+            return
+        listing.covers[places] = self._covers(places)
+        listing.outdated = False
+
+    def _covers(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
+        listing = self._listing
+        covers = self._market.expected_by(listing.vectors[places], listing.rows[places])
+        return covers / self._market.scale
+
+    def _know(self, places: NDArray[np.intp]) -> None:
+        rows = self._listing.rows[places]
+        self._arms[places] = self._table.clusters[rows]
+        self._efforts[places] = np.maximum(self._market.effort(rows), _LEAST)
 
     def _values(self, multipliers: NDArray[np.float32]) -> NDArray[np.float32]:
         values: NDArray[np.float32] = self._gains * multipliers[self._arms] / self._efforts
-        values[~self._open] = -np.inf
+        values[~self._open] = NOTHING
         return values
 
     def _evaluate(self, values: NDArray[np.float32]) -> None:
-        stale = np.where(self._fresh, -np.inf, values)
-        batch = np.argpartition(-stale, _BATCH)[:_BATCH] if len(stale) > _BATCH else np.arange(len(stale))
+        stale = np.where(self._fresh, NOTHING, values)
+        batch = np.argpartition(stale, -_TOGETHER)[-_TOGETHER:]
         self._gains[batch] = self._market.gains(self._added[batch])
         self._fresh[batch] = True
+
+    def _is_outdone(self, value: float, multipliers: NDArray[np.float32]) -> bool:
+        return value < self._slack * float((self._tops * multipliers).max(initial=NOTHING))
+
+    def _highest(self) -> None:
+        self._tops = self._table.pages.highest(self._ceilings, self._market.arms.height)
+
+    def _join(self, multipliers: NDArray[np.float32]) -> bool:
+        """Put the best of the best pages on the list; False when nothing is left to list."""
+        table, market = self._table, self._market
+        rows = self._promising(multipliers)
+        if len(rows) == 0:
+            return False
+        self._make_room(len(rows), multipliers)
+        vectors = table.vectors(rows)
+        covers = market.expected_by(vectors, rows) / market.scale
+        places = self._listing.add(rows, vectors, covers)
+        self._added[places] = covers * market.scale
+        self._gains[places] = market.gains(self._added[places])
+        self._open[places] = self._fresh[places] = True
+        self._know(places)
+        table.listed[rows] = True
+        table.evaluated(rows, self._gains[places], market.burdens)
+        return True
+
+    def _promising(self, multipliers: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Return up to `_JOINING` rows of the pages that promise most."""
+        table, pages, market = self._table, self._table.pages, self._market
+        while True:
+            scores = self._ceilings * multipliers[pages.clusters]
+            scores[self._ceilings < 0] = NOTHING
+            count = min(_LOOKED, len(scores))
+            top = np.argpartition(scores, -count)[-count:] if count else np.zeros(0, np.intp)
+            top = top[scores[top] >= 0]
+            if len(top) == 0:
+                return top
+            rows = pages.slots[top]
+            arms = pages.clusters[top]
+            offered = (np.arange(SIZE) < pages.counts[top, None]) & table.waiting[rows] & ~table.listed[rows]
+            table.tighten(top, market.burdens)
+            offered &= table.bytes[rows] <= market.largest_text
+            worth = table.gain[rows] / (table.tokens[rows] + market.burdens[arms][:, None]) / market.price
+            worth[~offered] = NOTHING
+            values = worth * multipliers[arms][:, None]
+            values[~offered] = NOTHING
+            flat = values.ravel()
+            chosen = (
+                np.argpartition(flat, -_JOINING)[-_JOINING:] if flat.size > _JOINING else np.arange(flat.size)
+            )
+            chosen = chosen[flat[chosen] >= 0]
+            worth.ravel()[chosen] = NOTHING
+            self._ceilings[top] = worth.max(axis=1)
+            self._highest()
+            if len(chosen):
+                return rows.ravel()[chosen].astype(np.intp)
+
+    def _make_room(self, count: int, multipliers: NDArray[np.float32]) -> None:
+        """Take those of least value off a list that is full."""
+        listing, table = self._listing, self._table
+        excess = len(listing) + count - CAPACITY
+        if excess <= 0:
+            return
+        values = self._values(multipliers)
+        values[listing.rows < 0] = np.inf
+        places = np.argpartition(values, excess)[:excess]
+        rows = listing.rows[places]
+        table.gain[rows] = self._gains[places]
+        table.unlist(rows)
+        pages = table.pages.places[rows] // SIZE
+        worth = self._gains[places] / self._efforts[places]
+        waits = self._open[places]
+        np.maximum.at(self._ceilings, pages[waits], worth[waits])
+        self._highest()
+        listing.rows[places] = -1
+        self._open[places] = False

@@ -1,0 +1,242 @@
+"""How long the allocator takes to decide, and how much memory a candidate costs it, by number of candidates.
+
+    OMP_NUM_THREADS=1 python -m bench.decision --output bench/results/decision.json
+
+A core with 1,000 clusters and 300 references takes in synthetic passages, then chooses 64 tickets and
+settles 64, again and again, with two pairs an answer. Each size runs in a process of its own, so that the
+growth of its resident memory is that of its candidates; tracemalloc counts in another, because it slows
+everything. Vectors lie in a scratch file, as in the service, unless --vectors says otherwise.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread for BLAS: the service runs one process a core
+
+import argparse
+import gc
+import json
+import platform
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from equal_stream.allocation.core import AllocatorCore
+from equal_stream.extraction.base import ExtractedPair, ExtractionResult, Pricing, Ticket
+from equal_stream.messages import AssignedPassage, ReferencePair, pack_vector
+from equal_stream.settings import AllocationSettings, BudgetSettings, LLMSettings, Settings
+
+SIZES = (10_000, 100_000, 1_000_000)
+CLUSTERS = 1000
+REFERENCES = 300
+THEMES = 20  # clusters that the references lie in
+PASSAGES = 4  # of a document
+TICKETS = 64
+DIMENSION = 384
+PRICING = Pricing(in_mtok_cost=0.15, out_mtok_cost=0.6)
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class Crawl:
+    """Passages of clusters whose sizes follow a power law, and pairs near their passages."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        common = self._units(1)
+        self.centres = self._scaled(0.5 * common + self._units(CLUSTERS))
+        mass = (1 + np.arange(CLUSTERS)) ** -0.5
+        self.shares = mass / mass.sum()
+        self.themes = self.rng.choice(CLUSTERS, THEMES, replace=False)
+        self._yields = np.where(self.rng.random(CLUSTERS) < 0.5, 1.0, 0.2)  # look-alikes bring little
+
+    def passages(self, count: int, block: int = 4096) -> Iterator[AssignedPassage]:
+        """Yield passages, four of each document."""
+        for start in range(0, count, block):
+            n = min(block, count - start)
+            clusters = self.rng.choice(CLUSTERS, n, p=self.shares)
+            vectors = self._scaled(self.centres[clusters] + 0.8 * self._units(n))
+            tokens = self.rng.integers(60, 240, n)
+            for at in range(n):
+                number, document = start + at, (start + at) // PASSAGES
+                yield AssignedPassage(
+                    passage_id=str(UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)),
+                    doc_id=str(UUID(int=document * 0xD1B54A32D192ED03F39CC0605CEDC835 % 2**128)),
+                    url=f"https://www.example.org/{document % 97:02d}/a-page-whose-address-is-long{document}",
+                    cluster_id=int(clusters[at]),
+                    similarity=0.8,
+                    tokens=int(tokens[at]),
+                    vector=pack_vector(vectors[at]),
+                    text_bytes=int(tokens[at]) * 4,
+                )
+
+    def give_references(self, core: AllocatorCore) -> None:
+        """Give 300 references near the themes to a core."""
+        near = self.centres[np.repeat(self.themes, REFERENCES // THEMES)]
+        for number, vector in enumerate(self._scaled(near + 0.7 * self._units(len(near)))):
+            told = ReferencePair(target="theme", ref_id=str(number), question=f"{number}?", answer="yes")
+            core.set_reference(told, vector)
+
+    def answer(self, ticket: Ticket) -> ExtractionResult:
+        """Return what an LLM finds in the passage of a ticket."""
+        count = self.rng.poisson(2 * self._yields[ticket.cluster_id % CLUSTERS])
+        near = self.centres[[ticket.cluster_id % CLUSTERS] * count]
+        pairs = [
+            ExtractedPair(
+                question=f"{ticket.ticket_id} {number}",
+                answer="because",
+                quote="evidence",
+                start=0,
+                end=8,
+                vector=pack_vector(vector),
+            )
+            for number, vector in enumerate(self._scaled(near + 0.9 * self._units(count)))
+        ]
+        tokens_in, tokens_out = 200 + ticket.tokens, 40 + 60 * count
+        return ExtractionResult(
+            ticket_id=ticket.ticket_id,
+            request_id=ticket.request_id,
+            status="answered",
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            cost_usd=PRICING.cost(tokens_in, tokens_out),
+            pairs=pairs,
+            model="simulated",
+        )
+
+    def _units(self, count: int) -> np.ndarray:
+        return self._scaled(self.rng.standard_normal((count, DIMENSION), np.float32))
+
+    @staticmethod
+    def _scaled(vectors: np.ndarray) -> np.ndarray:
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+def make_core() -> AllocatorCore:
+    """Return a core with money for everything."""
+    settings = Settings(
+        llm=LLMSettings(base_url="http://127.0.0.1:9/v1", model="m", max_output_tokens=256),
+        budget=BudgetSettings(usd_total=1e6),
+        allocation=AllocationSettings(max_candidates=2 * max(SIZES)),
+    )
+    return AllocatorCore(settings, pricing=PRICING, dimension=DIMENSION)
+
+
+def resident() -> int:
+    """Return this process's resident memory in bytes."""
+    fields = Path("/proc/self/statm").read_text(encoding="ascii").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def decide(core: AllocatorCore, crawl: Crawl, calls: int, now: datetime) -> tuple[list[float], list[float]]:
+    """Choose, then settle what was chosen before; return the seconds of each choose and of each settle."""
+    chosen, settled = [], []
+    for _ in range(calls):
+        now += timedelta(seconds=1)
+        flying = core.open_tickets()
+        began = time.perf_counter()
+        core.choose(TICKETS, now)
+        chosen.append(time.perf_counter() - began)
+        for ticket in flying:
+            result = crawl.answer(ticket)
+            began = time.perf_counter()
+            core.settle(ticket, result, now)
+            settled.append(time.perf_counter() - began)
+    return chosen, settled
+
+
+def measure(size: int, calls: int, trace: bool) -> dict[str, Any]:
+    """Return the figures of one size; with `trace`, those of memory only."""
+    crawl, core = Crawl(), make_core()
+    crawl.give_references(core)
+    for passage in Crawl(1).passages(64):  # whatever is allocated once
+        core.add_passage(passage)
+    core.choose(1, START)
+    gc.collect()
+    if trace:
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+    else:
+        before = resident()
+    began = time.perf_counter()
+    for passage in crawl.passages(size):
+        core.add_passage(passage)
+    filled = time.perf_counter() - began
+    gc.collect()
+    after = tracemalloc.get_traced_memory()[0] if trace else resident()
+    if trace:
+        return {"tracemalloc bytes a candidate": (after - before) / size}
+    now, warm = START, 0
+    while core.holdings.pool.candidates.unseen and warm < 2000:  # until every passage was evaluated
+        now += timedelta(seconds=1)
+        decide(core, crawl, 1, now)
+        warm += 1
+    decide(core, crawl, 20, now)
+    chosen, settled = decide(core, crawl, calls, now + timedelta(minutes=5))
+    return {
+        "candidates": size,
+        "clusters": len(core.holdings.pool.arms),
+        "calls": len(chosen),
+        "calls before": warm + 20,
+        "choose 64, ms": _percentiles(chosen),
+        "settle, ms": _percentiles(settled),
+        "us a ticket": round(float(np.sum(chosen)) / len(settled) * 1e6, 1),
+        "resident bytes a candidate": round((after - before) / size, 1),
+        "us to add a passage": round(filled / size * 1e6, 1),
+    }
+
+
+def _percentiles(seconds: list[float]) -> dict[str, float]:
+    return {f"p{at}": round(float(np.percentile(seconds, at)) * 1e3, 3) for at in (50, 90, 99, 100)}
+
+
+def _apart(*options: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.decision", *options], check=True, capture_output=True, text=True
+    )
+    return dict(json.loads(done.stdout))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--one", type=int, help="measure this size in this process and print JSON")
+    parser.add_argument("--trace", action="store_true", help="with --one: count memory by tracemalloc")
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(measure(given.one, given.calls, given.trace)))
+        return
+    rows = []
+    for size in given.sizes:
+        row = _apart("--one", str(size), "--calls", str(given.calls))
+        row |= _apart("--one", str(size), "--trace")
+        rows.append(row)
+        print(json.dumps(row), file=sys.stderr)
+    first = rows[0]
+    result = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "tickets": TICKETS,
+        "references": REFERENCES,
+        "sizes": rows,
+        "cost a ticket, by that of the smallest": [row["us a ticket"] / first["us a ticket"] for row in rows],
+        "log of candidates, by that of the smallest": [
+            float(np.log(row["candidates"]) / np.log(first["candidates"])) for row in rows
+        ],
+    }
+    text = json.dumps(result, indent=2)
+    if given.output:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+        given.output.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
