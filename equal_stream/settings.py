@@ -117,6 +117,12 @@ class AllocationSettings(Group):
     reserve_gain_per_usd: float = Field(
         0.0, ge=0, description="Below this predicted gain per USD nothing is bought."
     )
+    coverage_halflife_days: float | None = Field(
+        None,
+        gt=0,
+        description="Days after which a published pair covers half of what it did, so that what changes is "
+        "bought anew; unset: coverage does not fade.",
+    )
     max_candidates: int = Field(1_000_000, gt=0)
     max_attempts: int = Field(2, gt=0, description="Tickets a passage may get when its calls fail.")
     max_tickets_per_minute: int | None = Field(

@@ -53,6 +53,12 @@ class Background:
         if place < _CAPACITY:
             self._sample[place] = vector
 
+    def sample(self, count: int) -> NDArray[np.float32]:
+        """Return up to `count` vectors (n, d) of the sample, always the same ones of it."""
+        held = min(self._seen, _CAPACITY)
+        picked = np.linspace(0, held, min(count, held), endpoint=False).astype(np.intp)
+        return self._sample[picked]
+
     def take_due(self) -> bool:
         """Tell, once for every doubling of passages seen, that thresholds should be estimated anew."""
         if self._seen < self._next_look:

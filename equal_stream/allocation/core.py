@@ -225,7 +225,9 @@ class AllocatorCore:
 
     def replay_pair(self, pair: QAPair, vector: NDArray[np.float32]) -> bool:
         """Credit a published pair, with its unit vector (d,) as extraction embeds it; False when known."""
-        return self._ender.credit(pair, self._vector(vector, "vector"))
+        kept = self._vector(vector, "vector")
+        self._at(pair.extracted_at)
+        return self._ender.credit(pair, kept)
 
     def replay_withdrawal(self, qa_id: str) -> bool:
         """Take a withdrawn pair out again; False when it is not there."""
@@ -255,6 +257,7 @@ class AllocatorCore:
         """Return what an operator wants to see."""
         at = self._at(now)
         self.holdings.worth.refresh()
+        self.holdings.worth.examine()
         return report(self.holdings, self._chooser.idle(at), at)
 
     def to_state(self) -> bytes:
@@ -284,6 +287,7 @@ class AllocatorCore:
 
     def _at(self, now: datetime) -> datetime:
         self._latest = max(self._latest, now)
+        self.holdings.worth.reach(self._latest)
         return self._latest
 
     def _vector(self, vector: NDArray[np.float32], field: str) -> NDArray[np.float32]:

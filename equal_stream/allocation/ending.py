@@ -172,7 +172,8 @@ class Ender:
         held = self._held
         if pair.qa_id in held.worth.pairs:
             return False
-        held.worth.accept(pair.qa_id, pair.passage_id, pair.question, vector)
+        held.worth.accept(pair.qa_id, pair.passage_id, pair.question, vector, pair.extracted_at)
+        held.worth.pairs.attribute(pair.qa_id, pair.target)
         if held.pool.arms.known(pair.cluster_id):  # a cluster that is gone needs no row again
             held.policy.extracted(held.pool.arm_of(pair.cluster_id), vector[None])
         return True
@@ -189,7 +190,9 @@ class Ender:
         if refusal is not None:
             return refusal
         vector = unit(unpack_vector(found.vector))
-        gains = self._held.worth.accept(identity, ticket.passage_id, found.question, vector)
+        gains = self._held.worth.accept(identity, ticket.passage_id, found.question, vector, origin.at)
+        target = max(gains, key=gains.__getitem__) if gains else ticket.target
+        self._held.worth.pairs.attribute(identity, target)
         return QAPair(
             qa_id=identity,
             question=found.question,
@@ -201,7 +204,7 @@ class Ender:
             title=origin.title,
             lang=origin.lang,
             cluster_id=ticket.cluster_id,
-            target=max(gains, key=gains.__getitem__) if gains else ticket.target,
+            target=target,
             gain=sum(gains.values()),
             model=origin.model,
             prompt_version=origin.prompt_version,

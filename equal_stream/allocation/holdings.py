@@ -51,7 +51,9 @@ class Holdings:
         self.budget = Budget(settings.budget, self.ledger)
         self.tickets = Tickets(allocation.max_attempts)
         self.pool = Pool(dimension, allocation.max_candidates, self.policy, self.cost)
-        self.worth = Worth(dimension, np.random.default_rng([allocation.seed, 1]))
+        self.worth = Worth(
+            dimension, np.random.default_rng([allocation.seed, 1]), allocation.coverage_halflife_days
+        )
         self.prediction = Prediction(self.worth.coverage, self.policy.ingredients)
         self.rng = np.random.default_rng(allocation.seed)
         self.learned: set[str] = set()

@@ -35,6 +35,7 @@ def _targets(held: Holdings) -> list[TargetStatus]:
     targets = held.worth.targets
     coverage, touched = held.worth.coverage.values(), held.worth.coverage.touched()
     weights = targets.by_target(targets.importance)
+    audits = [held.worth.audit.of(name) for name in targets.names]
     return [
         TargetStatus(
             name=target.name,
@@ -43,8 +44,11 @@ def _targets(held: Holdings) -> list[TargetStatus]:
             coverage=coverage[target.name],
             touched=touched[target.name],
             threshold=target.threshold,
+            distance=audit.distance,
+            distance_of_crawl=audit.crawl,
+            audited_pairs=audit.pairs,
         )
-        for target, weight in zip(targets.by_name.values(), weights, strict=True)
+        for target, weight, audit in zip(targets.by_name.values(), weights, audits, strict=True)
     ]
 
 

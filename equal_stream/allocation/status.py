@@ -19,9 +19,17 @@ class TargetStatus(msgspec.Struct, frozen=True, kw_only=True):
     coverage
         Mean of log(1 + covered) over its references.
     touched
-        Share of its references that any published pair covers.
+        Share of its references that published pairs cover.
     threshold
         The cosine at which relevance begins.
+    distance
+        Energy distance between its latest pairs and its references: 0 when both are spread alike (estimated
+        without bias, hence at times just below), near `distance_of_crawl` when the output is no better than
+        the crawl. None before 32 pairs.
+    distance_of_crawl
+        The same for as many ordinary passages; None before 32 pairs, or 32 passages.
+    audited_pairs
+        How many of its latest pairs `distance` was measured on; 0 before 32.
     """
 
     name: str
@@ -30,6 +38,9 @@ class TargetStatus(msgspec.Struct, frozen=True, kw_only=True):
     coverage: float
     touched: float
     threshold: float
+    distance: float | None = None
+    distance_of_crawl: float | None = None
+    audited_pairs: int = 0
 
 
 class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,7 +41,8 @@ class Targets:
     thresholds
         (m,) float32; τ of the reference's target.
     covered
-        (m,) float64; the summed kernel of all published pairs, kept by `Coverage`.
+        (m,) float64; the summed kernel of all published pairs, as far as it has not faded; kept by
+        `Coverage`.
     dirty
         (m,) bool; rows whose `covered` has to be computed anew from the pairs.
     version

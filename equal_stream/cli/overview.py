@@ -9,12 +9,13 @@ from equal_stream.cli.books import Books, read_books, shares
 from equal_stream.cli.budget import budget_json
 from equal_stream.observability.lag import lag_of
 from equal_stream.observability.run_files import RunningRole, running_roles
-from equal_stream.roles import PROCESSES, Role
+from equal_stream.roles import ALLOCATOR, PROCESSES, Role
 from equal_stream.settings import Settings
 from equal_stream.topics import CONSUMED, CRAWL, DOCUMENT_OUTCOMES, EMBEDDED, dead_letter
 from equal_stream.transport.base import Transport
 
 ANSWER_SECONDS = 2.0
+REACHED = ("coverage", "touched", "distance", "distance_of_crawl", "audited_pairs")  # of a TargetStatus
 Node = dict[str, Any]
 
 
@@ -45,6 +46,7 @@ def overview(settings: Settings, transport: Transport) -> tuple[Node, Books]:
             "shares": [msgspec.to_builtins(each) for each in shares(books)],
         },
         "targets": {target: len(ids) for target, ids in sorted(books.references.items()) if ids},
+        "reached": _reached(running),
     }, books
 
 
@@ -52,6 +54,15 @@ def _is_of(process: Node, role: Role) -> bool:
     """Return whether a process runs a role; the second embedder of `up` calls itself ``embedder-1``."""
     name: str = process["role"]
     return name == role.name or name.startswith(f"{role.name}-")
+
+
+def _reached(running: list[Node]) -> dict[str, Node]:
+    """Return by target what the allocator of this machine says of it; empty when none answers."""
+    for process in running:
+        status = (process.get(ALLOCATOR.name) or {}).get("status") or {}
+        if status.get("targets"):
+            return {each["name"]: {name: each.get(name) for name in REACHED} for each in status["targets"]}
+    return {}
 
 
 def live(role: RunningRole) -> Node:

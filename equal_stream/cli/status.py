@@ -18,7 +18,8 @@ def status(
 ) -> None:
     """Show what runs, its lag, money, pairs, targets, and the clusters that money went to.
 
-    Processes are seen on this machine only; lag, money and pairs come from the log.
+    Processes, and how far targets are reached, are seen on this machine only; lag, money and pairs come
+    from the log.
 
     Example: equal-stream status --data-dir data --json
     """
@@ -38,9 +39,10 @@ def status(
             "  refused: " + ", ".join(f"{reason} {count:,}" for reason, count in pairs["rejected"].items())
         )
     for target, references in seen["targets"].items():
-        typer.echo(
-            f"  target {target}: {references:,} references, {pairs['by_target'].get(target, 0):,} pairs"
-        )
+        published = pairs["by_target"].get(target, 0)
+        typer.echo(f"  target {target}: {references:,} references, {published:,} pairs")
+        for line in _reached(seen["reached"].get(target)):
+            typer.echo(f"    {line}")
     typer.echo(f"Clusters: {seen['clusters']['alive']:,} alive")
     shares = seen["clusters"]["shares"][:clusters]
     if shares:
@@ -54,6 +56,22 @@ def status(
 
 
 _COLUMNS = ("usd", "tokens", "tickets", "pairs")
+
+
+def _reached(target: dict[str, Any] | None) -> list[str]:
+    """Return what is to be told about how far a target was reached, one line a subject."""
+    if target is None:
+        return []
+    lines = [f"coverage {target['coverage']:.3f}, {target['touched']:.0%} of the references touched"]
+    if target["distance"] is not None:
+        against = "too few passages were seen to compare"
+        if target["distance_of_crawl"] is not None:
+            against = f"passages of the crawl {target['distance_of_crawl']:.3f}"
+        lines.append(
+            f"distance of the latest {target['audited_pairs']:,} pairs to the references "
+            f"{target['distance']:.3f} (spread alike 0; {against})"
+        )
+    return lines
 
 
 def _roles(seen: dict[str, Any]) -> list[tuple[str, str, str, str]]:

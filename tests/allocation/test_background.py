@@ -67,3 +67,13 @@ def test_state_continues_exactly():
         first.add(vector)
         second.add(vector)
     assert np.array_equal(first.to_state()["sample"], second.to_state()["sample"])
+
+
+def test_a_smaller_sample_is_spread_over_all_that_is_held_and_always_the_same():
+    vectors = np.arange(1000, dtype=np.float32)[:, None].repeat(2, axis=1)
+    sample = background(vectors)
+    picked = sample.sample(10)[:, 0]
+    assert picked.tolist() == [100 * place for place in range(10)]
+    assert np.array_equal(sample.sample(10)[:, 0], picked)
+    assert len(sample.sample(5000)) == 1000
+    assert sample.sample(0).shape == background(vectors[:0]).sample(7).shape == (0, 2)

@@ -1,6 +1,7 @@
 """Any interleaving of choosing, ending, replaying, withdrawing and changing caps keeps the books right."""
 
 from datetime import timedelta
+from typing import ClassVar
 
 import numpy as np
 from hypothesis import settings as hypothesis_settings
@@ -31,12 +32,14 @@ TOKENS = 12_000
 class CoreAtWork(RuleBasedStateMachine):
     """A small crawl with small caps in tokens and USD."""
 
+    fading: ClassVar = {}
+
     def __init__(self):
         super().__init__()
         self.rng = np.random.default_rng(0)
         self.now = START
         self.caps = BudgetSettings(tokens_total=4 * TOKENS, tokens_per_hour=TOKENS, usd_total=0.01)
-        self.core = make_core(budget=self.caps.model_dump(), exploration=0.1)
+        self.core = make_core(budget=self.caps.model_dump(), exploration=0.1, **self.fading)
         self.core.set_reference(reference("t", 0), self.direction(0))
         self.open, self.log, self.names, self.published = {}, [], 0, {}
         self.spent_tokens = 0
@@ -144,7 +147,7 @@ class CoreAtWork(RuleBasedStateMachine):
 
     @rule()
     def the_process_restarts(self):
-        configured = settings(self.caps.model_dump(), exploration=0.1)
+        configured = settings(self.caps.model_dump(), exploration=0.1, **self.fading)
         data = self.core.to_state()
         self.core = AllocatorCore.from_state(data, configured, pricing=PRICING, dimension=DIMENSION)
 
@@ -167,3 +170,15 @@ class CoreAtWork(RuleBasedStateMachine):
 
 CoreAtWork.TestCase.settings = hypothesis_settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestCoreAtWork = CoreAtWork.TestCase
+
+
+class FadingCoreAtWork(CoreAtWork):
+    """The same where coverage fades within the hours that pass."""
+
+    fading: ClassVar = {"coverage_halflife_days": 0.05}
+
+
+FadingCoreAtWork.TestCase.settings = hypothesis_settings(
+    max_examples=15, stateful_step_count=30, deadline=None
+)
+TestFadingCoreAtWork = FadingCoreAtWork.TestCase

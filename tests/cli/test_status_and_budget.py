@@ -201,6 +201,43 @@ def test_status_asks_the_roles_of_this_machine(shell: Shell, log: Transport) -> 
         server.close()
 
 
+def test_status_tells_how_far_targets_are_reached_as_the_allocator_of_this_machine_says(
+    shell: Shell, log: Transport
+) -> None:
+    put(
+        log,
+        record(
+            topics.REFERENCES, "stats/1", ReferencePair(target="stats", ref_id="1", question="q", answer="a")
+        ),
+    )
+    assert shell("status", "--json").json()["reached"] == {}
+    reached = {
+        "coverage": 0.81,
+        "touched": 0.9,
+        "distance": 0.034,
+        "distance_of_crawl": 0.21,
+        "audited_pairs": 256,
+    }
+    early = {"coverage": 0.1, "touched": 0.2, "distance": None, "distance_of_crawl": None, "audited_pairs": 0}
+    health = Health()
+    targets = [{"name": "stats", "references": 1, **reached}, {"name": "other", "references": 3, **early}]
+    health.report("allocator", lambda: {"state": "running", "status": {"targets": targets}})
+    server = RoleServer("allocator", health, "127.0.0.1", 0, shell.data_dir)
+    try:
+        assert shell("status", "--json").json()["reached"] == {"stats": reached, "other": early}
+        out = shell("status").out
+        assert "coverage 0.810, 90% of the references touched" in out
+        assert "latest 256 pairs to the references 0.034 (spread alike 0; passages of the crawl 0.210)" in out
+        health.report(
+            "allocator", lambda: {"state": "running", "status": {"targets": [{**targets[0], **early}]}}
+        )
+        assert "distance" not in shell("status").out
+        health.report("allocator", lambda: {"state": "recovering", "status": None})
+        assert shell("status", "--json").json()["reached"] == {}
+    finally:
+        server.close()
+
+
 def test_status_of_an_empty_service_is_readable(shell: Shell, log: Transport) -> None:
     done = shell("status")
     assert done.code == 0

@@ -53,6 +53,13 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path, monkeypatch: p
     assert load_settings().transport == "kafka"
 
 
+@pytest.mark.parametrize("days", ["0", "-3", "nan"])
+def test_coverage_cannot_fade_at_once_or_backwards(days: str) -> None:
+    assert "coverage_halflife_days" in sentence(flags={"allocation.coverage_halflife_days": days})
+    fading = load_settings(flags={"allocation.coverage_halflife_days": "30"}).allocation
+    assert fading.coverage_halflife_days == 30
+
+
 def test_names_in_the_environment_may_be_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("equal_stream_llm__Model", "m")
     assert load_settings().llm.model == "m"
