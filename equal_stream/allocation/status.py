@@ -25,7 +25,7 @@ class TargetStatus(msgspec.Struct, frozen=True, kw_only=True):
     distance
         Energy distance between its latest pairs and its references: 0 when both are spread alike (estimated
         without bias, hence at times just below), near `distance_of_crawl` when the output is no better than
-        the crawl. None before 32 pairs.
+        the crawl, a quarter of that when half of it is no better. None before 32 pairs.
     distance_of_crawl
         The same for as many ordinary passages; None before 32 pairs, or 32 passages.
     audited_pairs

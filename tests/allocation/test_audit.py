@@ -99,6 +99,13 @@ def test_it_sees_an_output_elsewhere_and_one_that_crowds_in_the_middle():
     assert abs(alike) < 0.02 < crowded < elsewhere
 
 
+def test_where_half_of_the_output_is_astray_it_is_a_quarter_of_where_all_is():
+    rng = np.random.default_rng(5)
+    references, alike, astray = (around(centre, 400, rng) for centre in (E[0], E[0], E[1]))
+    half = energy_distance(np.concatenate([alike[:200], astray[:200]]), references, ones(references))
+    assert half == pytest.approx(energy_distance(astray, references, ones(references)) / 4, rel=0.1)
+
+
 def test_references_count_by_their_weight():
     rng = np.random.default_rng(4)
     both = np.concatenate([around(E[0], 50, rng), around(E[1], 50, rng)])
