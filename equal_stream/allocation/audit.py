@@ -8,8 +8,8 @@ of the samples, and it may come out a little below 0. What it amounts to depends
 target; so the distance of as many ordinary passages of the crawl stands beside it. An output at that distance
 is no better than the crawl, one near 0 is spread over the target as its references are. It grows with the
 square of what is wrong: where half of the output might as well be the crawl, the distance is a quarter of it
-(measured with MiniLM on three targets: 0.27, 0.24 and 0.20 of it, and 0.003, −0.017 and 0.008 where nothing is
-wrong).
+(measured with MiniLM on three targets: 0.27, 0.24 and 0.20 of it, and 0.003, −0.017 and 0.008 where nothing
+is wrong).
 
 The references audited against are those that steer the spending. Keeping some of them out of it would make
 the audit stricter, but every reference was given to be served, and a topic described by three of them would
