@@ -5,7 +5,7 @@
 A core with 1,000 clusters and 300 references takes in synthetic passages, then chooses 64 tickets and
 settles 64, again and again, with two pairs an answer. Each size runs in a process of its own, so that the
 growth of its resident memory is that of its candidates; tracemalloc counts in another, because it slows
-everything. Vectors lie in a scratch file, as in the service, unless --vectors says otherwise.
+everything. Vectors lie in a file, as in the service, or with --in-memory where backtests have them.
 """
 
 import os
@@ -18,6 +18,7 @@ import json
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from uuid import UUID
 import numpy as np
 
 from equal_stream.allocation.core import AllocatorCore
+from equal_stream.allocator.vector_file import VectorFile
 from equal_stream.extraction.base import ExtractedPair, ExtractionResult, Pricing, Ticket
 from equal_stream.messages import AssignedPassage, ReferencePair, pack_vector
 from equal_stream.settings import AllocationSettings, BudgetSettings, LLMSettings, Settings
@@ -118,14 +120,14 @@ class Crawl:
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def make_core() -> AllocatorCore:
-    """Return a core with money for everything."""
+def make_core(vectors: VectorFile | None) -> AllocatorCore:
+    """Return a core with money for everything; without a file, vectors lie in memory."""
     settings = Settings(
         llm=LLMSettings(base_url="http://127.0.0.1:9/v1", model="m", max_output_tokens=256),
         budget=BudgetSettings(usd_total=1e6),
         allocation=AllocationSettings(max_candidates=2 * max(SIZES)),
     )
-    return AllocatorCore(settings, pricing=PRICING, dimension=DIMENSION)
+    return AllocatorCore(settings, pricing=PRICING, dimension=DIMENSION, vectors=vectors)
 
 
 def resident() -> int:
@@ -151,9 +153,9 @@ def decide(core: AllocatorCore, crawl: Crawl, calls: int, now: datetime) -> tupl
     return chosen, settled
 
 
-def measure(size: int, calls: int, trace: bool) -> dict[str, Any]:
+def measure(size: int, calls: int, trace: bool, vectors: VectorFile | None) -> dict[str, Any]:
     """Return the figures of one size; with `trace`, those of memory only."""
-    crawl, core = Crawl(), make_core()
+    crawl, core = Crawl(), make_core(vectors)
     crawl.give_references(core)
     for passage in Crawl(1).passages(64):  # whatever is allocated once
         core.add_passage(passage)
@@ -209,15 +211,19 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--output", type=Path)
     parser.add_argument("--one", type=int, help="measure this size in this process and print JSON")
+    parser.add_argument("--in-memory", action="store_true", help="keep the vectors in memory")
     parser.add_argument("--trace", action="store_true", help="with --one: count memory by tracemalloc")
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(measure(given.one, given.calls, given.trace)))
+        with tempfile.TemporaryDirectory() as scratch:
+            file = None if given.in_memory else VectorFile(Path(scratch) / "vectors", DIMENSION)
+            print(json.dumps(measure(given.one, given.calls, given.trace, file)))
         return
     rows = []
     for size in given.sizes:
-        row = _apart("--one", str(size), "--calls", str(given.calls))
-        row |= _apart("--one", str(size), "--trace")
+        how = ["--one", str(size), *(["--in-memory"] if given.in_memory else [])]
+        row = _apart(*how, "--calls", str(given.calls))
+        row |= _apart(*how, "--trace")
         rows.append(row)
         print(json.dumps(row), file=sys.stderr)
     first = rows[0]

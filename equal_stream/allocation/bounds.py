@@ -22,11 +22,16 @@ def require_within(field: str, value: float, most: float) -> None:
 
 
 def require_passage_id(passage_id: str, field: str) -> None:
-    """Require a UUID: tickets are named after it, and the store takes nothing else."""
+    """Require a UUID in its usual form: tickets are named after it, and the store takes nothing else.
+
+    In another form (capitals, no hyphens) one passage would have two names.
+    """
     try:
-        UUID(passage_id)
+        usual = str(UUID(passage_id))
     except ValueError:
-        raise InvalidRecord("invalid-value", field, f"{field} must be a UUID") from None
+        usual = ""
+    if usual != passage_id:
+        raise InvalidRecord("invalid-value", field, f"{field} must be a UUID, in lower case with hyphens")
 
 
 def vector_in(data: bytes) -> NDArray[np.float32]:

@@ -5,9 +5,9 @@ A row keeps its place while its passage waits or is in flight; rows that become 
 releases, an old gain is an upper bound of the present one, so old gains say whom to evaluate anew; `pages`
 keep the highest of them at hand, `listing` those that were found to be the best.
 
-Memory a passage, at 384 dimensions: 388 bytes of quantised vector, 40 of numbers, and some 700 of ids,
-URL, their index and room to grow. `least_valuable` bounds it: when the table is full, those leave,
-counted; the store still has them and may offer them again.
+Memory a passage: some 70 bytes of numbers, ids and their index, 150 more a document (`Documents`), an eighth
+of both to grow, and the vector where `VectorStorage` is memory: 388 bytes at 384 dimensions. `least_valuable`
+bounds it: when the table is full, those leave, counted; the store still has them and may offer them again.
 """
 
 from typing import Any
@@ -15,16 +15,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equal_stream.allocation.documents import Documents
 from equal_stream.allocation.growth import grown
 from equal_stream.allocation.lengths import Lengths
 from equal_stream.allocation.listing import Listing
 from equal_stream.allocation.pages import NOTHING, SIZE, Pages
+from equal_stream.allocation.passage_rows import PassageIds, PassageRows
 from equal_stream.allocation.quantise import quantise, restore
+from equal_stream.allocation.vector_storage import MemoryVectors, VectorStorage
 
 _COLUMNS = {
     "tokens": np.int32,
     "bytes": np.int32,
     "clusters": np.int32,
+    "documents": np.int32,
     "gain": np.float32,
     "waiting": bool,
     "taken": bool,
@@ -44,13 +48,19 @@ class Candidates:
         Length of the vectors.
     limit
         Rows at most.
+    storage
+        Where the vectors lie; in memory, if not said.
 
     Attributes
     ----------
+    rows, ids
+        Row by passage id, and passage id by row.
     tokens, bytes
         (rows,) int32; encoder tokens and UTF-8 bytes of the passage's text.
     clusters
         (rows,) int32; row of the passage's cluster in `Arms`.
+    documents
+        (rows,) int32; number of the passage's document, see `document`.
     gain
         (rows,) float32; predicted gain when last evaluated, of all targets together.
     waiting
@@ -66,21 +76,21 @@ class Candidates:
     tokens: NDArray[np.int32]
     bytes: NDArray[np.int32]
     clusters: NDArray[np.int32]
+    documents: NDArray[np.int32]
     gain: NDArray[np.float32]
     waiting: NDArray[np.bool_]
     taken: NDArray[np.bool_]
     fresh: NDArray[np.bool_]
     listed: NDArray[np.bool_]
 
-    def __init__(self, dimension: int, limit: int) -> None:
+    def __init__(self, dimension: int, limit: int, storage: VectorStorage | None = None) -> None:
         self.dimension = dimension
         self.limit = limit
-        self.rows: dict[str, int] = {}
-        self.ids: list[str] = []
-        self.doc_ids: list[str] = []
-        self.urls: list[str] = []
-        self.codes = np.zeros((0, dimension), np.int8)
-        self.scales = np.zeros(0, np.float32)
+        self.storage = storage or MemoryVectors(dimension)
+        self.rows = PassageRows()
+        self.ids = PassageIds(self.rows)
+        self.height = 0  # rows ever used: arrays are meaningful up to here
+        self._documents = Documents()
         for column, kind in _COLUMNS.items():
             setattr(self, column, np.zeros(0, kind))
         self.pages = Pages()
@@ -95,11 +105,6 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def height(self) -> int:
-        """Rows ever used: arrays are meaningful up to here."""
-        return len(self.ids)
-
     def add(
         self,
         passage_id: str,
@@ -111,12 +116,14 @@ class Candidates:
         text_bytes: int,
         cluster: int,
     ) -> int:
-        """Put a new passage in as waiting; return its row. The passage must not be in the table."""
+        """Put a new passage in as waiting; return its row.
+
+        The passage must not be in the table, and its id must be a UUID in its usual form.
+        """
         row = self._free.pop() if self._free else self._grow()
-        self.rows[passage_id] = row
-        self.ids[row], self.doc_ids[row], self.urls[row] = passage_id, doc_id, url
-        codes, scales = quantise(vector[None])
-        self.codes[row], self.scales[row] = codes[0], scales[0]
+        self.rows.add(passage_id, row)
+        self.documents[row] = self._documents.use(doc_id, url)
+        self.give_vector(row, vector)
         self.tokens[row], self.bytes[row], self.clusters[row] = tokens, text_bytes, cluster
         self.gain[row] = 0.0
         self.waiting[row] = self.taken[row] = self.fresh[row] = True
@@ -132,8 +139,8 @@ class Candidates:
             self.lengths.remove(int(self.bytes[row]))
         self._unseen -= int(self.fresh[row])
         self._leave(row)
-        del self.rows[self.ids[row]]
-        self.ids[row] = self.doc_ids[row] = self.urls[row] = ""
+        self.rows.remove(row)
+        self._documents.release(int(self.documents[row]))
         self.waiting[row] = self.taken[row] = self.fresh[row] = self.listed[row] = False
         self.gain[row] = 0.0
         self._free.append(row)
@@ -165,7 +172,21 @@ class Candidates:
 
     def vectors(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the vectors (n, d) of rows."""
-        return restore(self.codes[rows], self.scales[rows])
+        return restore(*self.storage.read(rows))
+
+    def give_vector(self, row: int, vector: NDArray[np.float32]) -> None:
+        """Keep a vector (d,) for a row."""
+        codes, scales = quantise(vector[None])
+        self.storage.write(row, self.rows.identity(row), codes[0], float(scales[0]))
+
+    def without_vectors(self) -> NDArray[np.intp]:
+        """Return the rows whose vectors are not where they should be, after a state was loaded."""
+        rows = np.flatnonzero(self.taken)
+        return rows[~self.storage.holds(rows, [self.rows.identity(row) for row in rows.tolist()])]
+
+    def document(self, row: int) -> tuple[str, str]:
+        """Return id and URL of the document that a row's passage is of."""
+        return self._documents.read(int(self.documents[row]))
 
     def waiting_rows(self, largest_text: float = np.inf) -> NDArray[np.intp]:
         """Return the rows that wait and whose text has at most so many bytes."""
@@ -282,14 +303,10 @@ class Candidates:
             self._offer(moved)
 
     def _grow(self) -> int:
-        row = len(self.ids)
-        for names in (self.ids, self.doc_ids, self.urls):
-            names.append("")
-        if row >= len(self.tokens):
-            self.codes = grown(self.codes, row + 1)
-            self.scales = grown(self.scales, row + 1)
-            for column in _COLUMNS:
-                setattr(self, column, grown(getattr(self, column), row + 1))
+        row = self.height
+        self.height += 1
+        for column in _COLUMNS:
+            setattr(self, column, grown(getattr(self, column), row + 1))
         return row
 
     def to_state(self) -> dict[str, Any]:
@@ -297,11 +314,9 @@ class Candidates:
         self.close_list()
         n = self.height
         return {
-            "ids": self.ids,
-            "doc_ids": self.doc_ids,
-            "urls": self.urls,
-            "codes": self.codes[:n],
-            "scales": self.scales[:n],
+            "ids": self.rows.to_state(),
+            "documents": self._documents.to_state(),
+            "vectors": self.storage.to_state(n),
             "columns": {column: getattr(self, column)[:n] for column in _COLUMNS},
             "pages": self.pages.to_state(),
             "free": self._free,
@@ -312,11 +327,12 @@ class Candidates:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue exactly where `to_state` was taken."""
-        self.ids, self.doc_ids, self.urls = state["ids"], state["doc_ids"], state["urls"]
-        self.codes, self.scales = state["codes"], state["scales"]
         for column in _COLUMNS:
             setattr(self, column, state["columns"][column])
-        self.rows = {self.ids[row]: int(row) for row in np.flatnonzero(self.taken)}
+        self.height = len(self.taken)
+        self.rows.load_state(state["ids"], np.flatnonzero(self.taken).astype(np.int32))
+        self._documents.load_state(state["documents"])
+        self.storage.load_state(state["vectors"])
         self.pages.load_state(state["pages"])
         self.lengths.recount(self.bytes[self.waiting])
         self._free = state["free"]

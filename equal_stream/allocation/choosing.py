@@ -104,14 +104,14 @@ class Chooser:
         tokens, amount = held.cost.bound(int(table.bytes[row]))
         if not held.budget.allowance(at).covers(amount, tokens):
             return None
-        passage_id = table.ids[row]
+        passage_id, (doc_id, url) = table.ids[row], table.document(row)
         ticket_id = held.tickets.next_id(passage_id)
         ticket = Ticket(
             ticket_id=ticket_id,
             request_id=request_id(ticket_id),
             passage_id=passage_id,
-            doc_id=table.doc_ids[row],
-            url=table.urls[row],
+            doc_id=doc_id,
+            url=url,
             cluster_id=int(held.pool.arms.ids[table.clusters[row]]),
             target=market.buy(row, choice.gain, choice.weight),
             tokens=int(table.tokens[row]),

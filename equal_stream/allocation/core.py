@@ -28,6 +28,7 @@ from equal_stream.allocation.quantise import unit
 from equal_stream.allocation.report import report
 from equal_stream.allocation.settling import ticket_of
 from equal_stream.allocation.status import AllocatorStatus
+from equal_stream.allocation.vector_storage import VectorStorage
 from equal_stream.errors import InvalidRecord
 from equal_stream.extraction.base import ExtractionResult, PassageText, Pricing, Ticket
 from equal_stream.messages import (
@@ -59,6 +60,9 @@ class AllocatorCore:
         Length of all vectors.
     policy
         Decides in place of the one that the settings name: backtests try what is not for sale.
+    vectors
+        Where the candidates' vectors lie; in memory and in `to_state`, if not said. With those that a restart
+        may find changed, `restore` is followed by `without_vectors`.
 
     Raises
     ------
@@ -67,10 +71,18 @@ class AllocatorCore:
     """
 
     def __init__(
-        self, settings: Settings, *, pricing: Pricing | None, dimension: int, policy: Policy | None = None
+        self,
+        settings: Settings,
+        *,
+        pricing: Pricing | None,
+        dimension: int,
+        policy: Policy | None = None,
+        vectors: VectorStorage | None = None,
     ) -> None:
         self.dimension = dimension
-        self.holdings = Holdings(settings, pricing=pricing, dimension=dimension, policy=policy)
+        self.holdings = Holdings(
+            settings, pricing=pricing, dimension=dimension, policy=policy, vectors=vectors
+        )
         self._chooser = Chooser(self.holdings)
         self._ender = Ender(self.holdings)
         self._latest = datetime.fromtimestamp(0, UTC)
@@ -277,6 +289,31 @@ class AllocatorCore:
         held = saved.load(data)
         self.holdings.load_state(held)
         self._latest = datetime.fromisoformat(held["latest"])
+
+    def without_vectors(self) -> list[str]:
+        """Return the candidates whose vectors are not where they should be, right after `restore`.
+
+        Give each its vector, or forget it, before anything else.
+        """
+        table = self.holdings.pool.candidates
+        return [table.ids[row] for row in table.without_vectors()]
+
+    def give_vector(self, passage_id: str, vector: NDArray[np.float32]) -> None:
+        """Keep the unit vector (d,) of a candidate that lost it.
+
+        Raises
+        ------
+        InvalidRecord
+            The vector has another length or is not finite; nothing changed.
+        """
+        kept = self._vector(vector, "vector")
+        table = self.holdings.pool.candidates
+        table.give_vector(table.rows[passage_id], kept)
+
+    def forget_candidate(self, passage_id: str) -> None:
+        """Take a passage off the table whose vector nobody has; what it brought stays."""
+        self.holdings.pool.remove(self.holdings.pool.candidates.rows[passage_id])
+        self.holdings.counts["vector lost"] += 1
 
     @classmethod
     def from_state(cls, data: bytes, settings: Settings, *, pricing: Pricing | None, dimension: int) -> Self:

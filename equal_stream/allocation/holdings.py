@@ -19,6 +19,7 @@ from equal_stream.allocation.policy.registry import make_policy
 from equal_stream.allocation.pool import Pool
 from equal_stream.allocation.prediction import Prediction
 from equal_stream.allocation.tickets import Tickets
+from equal_stream.allocation.vector_storage import VectorStorage
 from equal_stream.allocation.worth import Worth
 from equal_stream.extraction.base import Pricing
 from equal_stream.settings import Settings
@@ -38,7 +39,13 @@ class Holdings:
     """
 
     def __init__(
-        self, settings: Settings, *, pricing: Pricing | None, dimension: int, policy: Policy | None = None
+        self,
+        settings: Settings,
+        *,
+        pricing: Pricing | None,
+        dimension: int,
+        policy: Policy | None = None,
+        vectors: VectorStorage | None = None,
     ) -> None:
         allocation = settings.allocation
         free = pricing is None or pricing.in_mtok_cost == pricing.out_mtok_cost == 0
@@ -50,7 +57,7 @@ class Holdings:
         self.ledger = Ledger()
         self.budget = Budget(settings.budget, self.ledger)
         self.tickets = Tickets(allocation.max_attempts)
-        self.pool = Pool(dimension, allocation.max_candidates, self.policy, self.cost)
+        self.pool = Pool(dimension, allocation.max_candidates, self.policy, self.cost, vectors)
         self.worth = Worth(
             dimension, np.random.default_rng([allocation.seed, 1]), allocation.coverage_halflife_days
         )

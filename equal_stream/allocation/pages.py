@@ -82,7 +82,7 @@ class Pages:
 
     def move(self, ended: int, heir: int) -> NDArray[np.intp]:
         """Give the pages of one cluster to another; return the rows whose page's bound may be too low now."""
-        pages = self._of.pop(ended, [])
+        pages = [] if ended == heir else self._of.pop(ended, [])
         full = [page for page in pages if self.counts[page] == SIZE]
         self.clusters[full] = heir
         self._of.setdefault(heir, [])[:0] = full

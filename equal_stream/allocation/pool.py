@@ -13,6 +13,7 @@ from equal_stream.allocation.arms import Arms
 from equal_stream.allocation.candidates import Candidates
 from equal_stream.allocation.cost import CostModel
 from equal_stream.allocation.policy.base import Policy
+from equal_stream.allocation.vector_storage import VectorStorage
 from equal_stream.messages import AssignedPassage, ClusterEvent
 
 _EVICTED_SHARE = 100  # one in so many leaves when the table is full,
@@ -24,14 +25,21 @@ class Pool:
 
     Parameters
     ----------
-    dimension, limit
+    dimension, limit, storage
         Of the candidate table.
     policy, cost
         Told of every birth, split, merge and end.
     """
 
-    def __init__(self, dimension: int, limit: int, policy: Policy, cost: CostModel) -> None:
-        self.candidates = Candidates(dimension, limit)
+    def __init__(
+        self,
+        dimension: int,
+        limit: int,
+        policy: Policy,
+        cost: CostModel,
+        storage: VectorStorage | None = None,
+    ) -> None:
+        self.candidates = Candidates(dimension, limit, storage)
         self.arms = Arms()
         self._policy = policy
         self._cost = cost

@@ -16,6 +16,7 @@ from equal_stream.allocation.core import AllocatorCore
 from equal_stream.allocator.pace import Pace
 from equal_stream.allocator.ray_workers import RayWorkers
 from equal_stream.allocator.service import AllocatorService
+from equal_stream.allocator.vector_file import VectorFile
 from equal_stream.allocator.view import AllocatorView, State
 from equal_stream.errors import ConfigurationError
 from equal_stream.extraction.base import Pricing
@@ -97,16 +98,18 @@ class AllocatorActor:
 
     def _open(self) -> AllocatorService:
         settings = self._settings
+        state = settings.data_dir / "state" / "allocator"
         pricing = pricing_of(settings)
         workers = RayWorkers(settings)
         model, dimension = workers.model()
         stores = open_stores(settings, model, dimension)
+        vectors = VectorFile(state / "candidates.vectors", dimension)
         return AllocatorService(
-            core=AllocatorCore(settings, pricing=pricing, dimension=dimension),
+            core=AllocatorCore(settings, pricing=pricing, dimension=dimension, vectors=vectors),
             transport=open_transport(settings),
             passages=stores.passages,
             workers=workers,
-            snapshots=SnapshotStore(settings.data_dir / "state" / "allocator"),
+            snapshots=SnapshotStore(state),
             pace=Pace(settings.allocation.max_tickets_per_minute),
             snapshot_seconds=settings.allocation.snapshot_seconds,
             tick_seconds=settings.allocation.tick_seconds,

@@ -13,6 +13,7 @@ from equal_stream.allocation.status import AllocatorStatus
 from equal_stream.allocator.cycle import Cycle
 from equal_stream.allocator.intake import INPUTS, Intake
 from equal_stream.allocator.journal_lookup import JournalLookup
+from equal_stream.allocator.lost_vectors import fetch_lost_vectors
 from equal_stream.allocator.pace import Pace
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.allocator.replay import OWN_OUTPUTS, forget_references, replay
@@ -99,7 +100,8 @@ class AllocatorService:
         """Bring the core to where the log says it was.
 
         1. Fence any earlier allocator: from here on the log's end does not move under us.
-        2. Load the newest snapshot, or begin with nothing.
+        2. Load the newest snapshot, with vectors from the store where the file has others; or begin with
+           nothing.
         3. Replay what was published after it: ledger, outcomes, pairs.
         4. Read the inputs on from the snapshot (references from the beginning, without those that left).
         5. End the tickets that are still open, from the journal or in full.
@@ -114,6 +116,7 @@ class AllocatorService:
         marks = {}
         if snapshot is not None:
             self.core.restore(snapshot.state)
+            fetch_lost_vectors(self.core, self._passages)
             start = {**start, **{at: offset for at, offset in snapshot.at().items() if at in start}}
             marks = snapshot.marked()
         self._journal = JournalLookup(

@@ -13,6 +13,7 @@ from equal_stream import topics
 from equal_stream.allocation.core import AllocatorCore
 from equal_stream.allocator.pace import Pace
 from equal_stream.allocator.service import AllocatorService
+from equal_stream.allocator.vector_file import VectorFile
 from equal_stream.allocator.workers import Finished
 from equal_stream.extraction.base import ExtractedPair, ExtractionResult, PassageText, Pricing, Ticket
 from equal_stream.ids import doc_id, passage_id
@@ -132,12 +133,14 @@ class World:
 
     def service(self, workers: PromptWorkers) -> AllocatorService:
         """Return a fresh allocator, as a process that starts has it."""
+        state = self.settings.data_dir / "state" / "allocator"
+        vectors = VectorFile(state / "candidates.vectors", DIMENSION)
         return AllocatorService(
-            core=AllocatorCore(self.settings, pricing=PRICES, dimension=DIMENSION),
+            core=AllocatorCore(self.settings, pricing=PRICES, dimension=DIMENSION, vectors=vectors),
             transport=self.transport,
             passages=self.passages,
             workers=workers,
-            snapshots=SnapshotStore(self.settings.data_dir / "state" / "allocator"),
+            snapshots=SnapshotStore(state),
             pace=Pace(None),
             snapshot_seconds=1e6,
             tick_seconds=0.0,

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def example_market(passages: int = 120, seed: int = 0, allowance: Allowance | No
         noise = rng.standard_normal(_DIMENSION).astype(np.float32)
         arm = arms.row(cluster)
         table.add(
-            str(number),
+            str(UUID(int=number)),
             "document",
             "https://example.org/",
             unit(centres[cluster] + noise / 2),

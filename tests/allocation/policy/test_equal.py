@@ -253,7 +253,10 @@ def two_near_clusters():
     table = market.candidates
     ones = np.flatnonzero(table.clusters[:600] == 1)
     zeros = np.flatnonzero(table.clusters[:600] == 0)
-    table.codes[ones], table.scales[ones] = table.codes[zeros], table.scales[zeros]
+    table.storage.codes[ones], table.storage.scales[ones] = (
+        table.storage.codes[zeros],
+        table.storage.scales[zeros],
+    )
     return market
 
 
@@ -275,7 +278,7 @@ def test_clusters_with_one_centre_but_another_spread_are_apart_by_frechet_only()
     ones = np.flatnonzero(table.clusters[:600] == 1)
     centre = table.vectors(ones).mean(axis=0)
     codes, scale = np.round(centre * 127 / np.abs(centre).max()), np.abs(centre).max() / 127
-    table.codes[ones], table.scales[ones] = codes.astype(np.int8), scale
+    table.storage.codes[ones], table.storage.scales[ones] = codes.astype(np.int8), scale
     assert Neighbours(0.05, "cosine").near(0, market).tolist() == [1]
     assert Neighbours(0.05, "frechet").near(0, market).tolist() == []
 

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 import numpy as np
 import pytest
 
@@ -147,7 +149,7 @@ def test_a_row_that_holds_another_passage_by_now_is_not_taken_for_the_one_that_w
     table.remove(row)
     market.arms.waiting[arm] -= 1
     far = unit(-market.coverage.targets.vectors.sum(axis=0))
-    again = table.add("new", "d", "u", far, tokens=50, text_bytes=200, cluster=arm)
+    again = table.add(str(UUID(int=999)), "d", "u", far, tokens=50, text_bytes=200, cluster=arm)
     market.arms.waiting[arm] += 1
     assert again == row
     market.evaluate(np.array([again]))
