@@ -11,7 +11,7 @@ from equal_stream.backtest.recorded import RecordedDocument
 from equal_stream.backtest.vectors import CachedEncoder
 from equal_stream.extraction.pairtext import pair_text
 from equal_stream.extraction.prompt import prompt_for
-from equal_stream.ids import normalise_question, passage_id
+from equal_stream.ids import doc_id, normalise_question, passage_id
 
 _CHARACTERS_PER_TOKEN = 4.0  # of the prompt's English
 _PAIR_OVERHEAD = 40  # tokens: a sentence of evidence, and JSON around the three fields
@@ -96,13 +96,14 @@ def build_corpus(documents: Sequence[RecordedDocument], encoder: CachedEncoder, 
         are kept.
     """
     spans = encoder.cut([document.text for document in documents])
+    identities = _identities(documents)
     texts: list[str] = []
     ids: list[str] = []
     document_of: list[int] = []
     held: list[list[tuple[str, str]]] = []
     for number, (document, cuts) in enumerate(zip(documents, spans, strict=True)):
         own = [document.text[start:end] for start, end in cuts]
-        ids += [passage_id(document.identity, text, *cut) for text, cut in zip(own, cuts, strict=True)]
+        ids += [passage_id(identities[number], text, *cut) for text, cut in zip(own, cuts, strict=True)]
         texts += own
         document_of += [number] * len(own)
         held += _placed(document, own)
@@ -116,9 +117,9 @@ def build_corpus(documents: Sequence[RecordedDocument], encoder: CachedEncoder, 
     around = int((len(prompt.system) + len(prompt.user)) / _CHARACTERS_PER_TOKEN)
     return Corpus(
         documents=len(documents),
-        doc_ids=[document.identity for document in documents],
+        doc_ids=identities,
         urls=[document.address for document in documents],
-        sources=[document.source or _host(document.url) for document in documents],
+        sources=[document.source or _host(document.url or "") for document in documents],
         document_of=np.array(document_of, np.intp),
         passage_ids=ids,
         tokens=encoded.tokens,
@@ -133,6 +134,19 @@ def build_corpus(documents: Sequence[RecordedDocument], encoder: CachedEncoder, 
     )
 
 
+def _identities(documents: Sequence[RecordedDocument]) -> list[str]:
+    """Return a UUID for each document; recordings may hold several of one URL or id, in a crawl versions."""
+    taken: set[str] = set()
+    identities: list[str] = []
+    for document in documents:
+        identity = document.identity
+        if identity in taken:  # what both have at the same place would be one passage, and bought once
+            identity = doc_id(f"{document.address}\0{document.text}")
+        taken.add(identity)
+        identities.append(identity)
+    return identities
+
+
 def _placed(document: RecordedDocument, passages: Sequence[str]) -> list[list[tuple[str, str]]]:
     """Return the pairs in each passage, every question once a document."""
     held: list[list[tuple[str, str]]] = [[] for _ in passages]
@@ -140,7 +154,7 @@ def _placed(document: RecordedDocument, passages: Sequence[str]) -> list[list[tu
         return held
     places = Places(passages)
     asked: set[str] = set()
-    for pair in document.qa:
+    for pair in document.qa or ():
         key = normalise_question(pair.question)
         if key and key not in asked:
             asked.add(key)

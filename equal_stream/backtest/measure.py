@@ -15,6 +15,7 @@ from equal_stream.backtest.replay import Replay
 
 SHARES = (0.5, 0.6, 0.8, 0.9)
 _POINTS = 240  # of a curve
+_NOTHING = 1e-9  # in any judge's unit: where full extraction reaches no more, there are no shares of it
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Curve:
     pairs
         (p,) int64; published so far.
     shares
-        By judge: (p,) float64, the share of what full extraction reaches.
+        By judge: (p,) float64, the share of what full extraction reaches; 0 where that is nothing.
     tickets
         (p,) intp; ended so far.
     """
@@ -57,10 +58,15 @@ def measure(replay: Replay, judges: Sequence[Judge], full: Mapping[str, float]) 
     counts = np.concatenate([[0], np.cumsum([len(group) for group in groups])]).astype(np.int64)
     spent = np.concatenate([[0], replay.spent])[at]
     shares = {
-        judge.name: np.concatenate([[0.0], judge.values(groups) / max(full[judge.name], 1e-12)])
+        judge.name: np.concatenate([[0.0], share_of(judge.values(groups), full[judge.name])])
         for judge in judges
     }
     return Curve(spent, counts, at, shares)
+
+
+def share_of(values: NDArray[np.float64], full: float) -> NDArray[np.float64]:
+    """Return what values (n,) are of full extraction's: nothing, where that is nothing itself."""
+    return values / full if full > _NOTHING else np.zeros(len(values))
 
 
 def cost_to(curve: Curve, judge: str, share: float, total_tokens: int) -> float | None:
@@ -95,5 +101,5 @@ def over_time(
         bought[int(tick)] += rows
     reached = judge.values(bought)[begin:until]
     possible = judge.values(arrived)[begin:until]
-    counts = possible > 0
+    counts = possible > _NOTHING
     return float((reached[counts] / possible[counts]).mean()) if counts.any() else 0.0

@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.allocation.core import AllocatorCore
 from equal_stream.allocation.policy.base import Policy
-from equal_stream.backtest.scene import Scene
+from equal_stream.backtest.scene import ATTEMPTS, Scene
 from equal_stream.clustering.base import LineageEvent
 from equal_stream.clustering.registry import make_clusterer
 from equal_stream.extraction.base import ExtractedPair, ExtractionResult, Pricing, Ticket
@@ -86,13 +87,22 @@ def replay(
     Parameters
     ----------
     budget
-        Tokens in all, as a share of what extracting everything costs; spread evenly over the ticks.
+        Tokens in all, as a share of what extracting everything costs; spread evenly over the ticks. What
+        is under way counts as spent, so at most the last batch goes beyond it.
     batch
         Tickets under way at once.
     stop
         Asked after each ended ticket, with the tokens spent and the pairs it published, whether to end.
     """
     return _Player(scene, policy, batch, stop).play(arrivals, budget)
+
+
+class _Call(NamedTuple):
+    """A ticket under way, and what it will be billed."""
+
+    ticket: Ticket
+    tokens_in: int
+    tokens_out: int
 
 
 class _Player:
@@ -105,7 +115,8 @@ class _Player:
             _settings(scene), pricing=_PRICE, dimension=scene.corpus.dimension, policy=policy
         )
         self._place = {passage: row for row, passage in enumerate(scene.corpus.passage_ids)}
-        self._flying: deque[list[Ticket]] = deque()
+        self._flying: deque[list[_Call]] = deque()
+        self._under_way = 0
         self._spent: list[int] = []
         self._published: list[list[int]] = []
         self._ticks: list[int] = []
@@ -114,7 +125,7 @@ class _Player:
 
     def play(self, arrivals: list[tuple[NDArray[np.int64], list[LineageEvent]]], budget: float) -> Replay:
         began = time.perf_counter()
-        share = budget * float(self._scene.corpus.cost.sum()) / len(arrivals)
+        share = budget * float(self._scene.total_tokens) / len(arrivals)
         goal = -1
         for tick, (clusters, events) in enumerate(arrivals):
             self._arrive(tick, clusters, events)
@@ -173,39 +184,46 @@ class _Player:
         return now
 
     def _spend(self, tick: int, limit: float) -> None:
-        while self._total < limit and not self._over:
+        while self._total + self._under_way < limit and not self._over:
             chosen = self._core.choose(self._batch, self._now)
             self._now += timedelta(seconds=_SECONDS)
             if chosen:
-                self._flying.append([reservation.ticket for reservation in chosen])
-            self._land(tick, self._scene.delay if chosen else 0)
-            if not chosen:
+                self._send(tick, [reservation.ticket for reservation in chosen])
+                self._land(tick, self._scene.delay)
+            elif self._flying:  # what comes back may be tried again, or make room for others
+                self._land(tick, len(self._flying) - 1)
+            else:
                 return
+
+    def _send(self, tick: int, tickets: list[Ticket]) -> None:
+        calls = [_Call(ticket, *self._scene.bill(self._place[ticket.passage_id], tick)) for ticket in tickets]
+        self._flying.append(calls)
+        self._under_way += sum(call.tokens_in + call.tokens_out for call in calls)
 
     def _land(self, tick: int, delay: int) -> None:
         while len(self._flying) > delay and not self._over:
-            for ticket in self._flying.popleft():
-                self._settle(tick, ticket)
+            for call in self._flying.popleft():
+                self._settle(tick, call)
 
-    def _settle(self, tick: int, ticket: Ticket) -> None:
-        scene, row = self._scene, self._place[ticket.passage_id]
+    def _settle(self, tick: int, call: _Call) -> None:
+        scene, ticket = self._scene, call.ticket
+        row = self._place[ticket.passage_id]
         rows = [] if scene.failing[row] else scene.pairs(row)
         corpus = scene.corpus
-        tokens_in = int(corpus.tokens_in[row])
-        tokens_out = int(corpus.tokens_out[row] * scene.wordiness[tick])
         result = ExtractionResult(
             ticket_id=ticket.ticket_id,
             request_id=ticket.request_id,
             status="failed" if scene.failing[row] else "answered",
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            cost_usd=_PRICE.cost(tokens_in, tokens_out),
+            tokens_in=call.tokens_in,
+            tokens_out=call.tokens_out,
+            cost_usd=_PRICE.cost(call.tokens_in, call.tokens_out),
             pairs=[self._pair(pair) for pair in rows],
         )
         settled = self._core.settle(ticket, result, self._now)
         by_question = {corpus.questions[pair]: pair for pair in rows}
         published = [by_question[pair.question] for pair in settled.pairs]
-        self._total += tokens_in + tokens_out
+        self._under_way -= call.tokens_in + call.tokens_out
+        self._total += call.tokens_in + call.tokens_out
         self._spent.append(self._total)
         self._published.append(published)
         self._ticks.append(tick)
@@ -229,5 +247,7 @@ def _settings(scene: Scene) -> Settings:
     return Settings(
         llm=LLMSettings(base_url="http://127.0.0.1:9/v1", model="recorded", max_output_tokens=output),
         budget=BudgetSettings(usd_total=1e9),
-        allocation=AllocationSettings(seed=scene.seed, max_candidates=max(1, len(scene.corpus)) + 1),
+        allocation=AllocationSettings(
+            seed=scene.seed, max_candidates=len(scene.corpus) + 1, max_attempts=ATTEMPTS
+        ),
     )

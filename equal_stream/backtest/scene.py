@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from equal_stream.backtest.corpus import Corpus
 
 Arrival = Literal["all", "stream"]
+ATTEMPTS = 2  # tickets for a passage whose calls fail: the service's default
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,35 @@ class Scene:
         """Return the rows of the pairs that extraction finds in a passage."""
         return [row for row in self.corpus.pairs(passage) if self.found[row]]
 
+    def arrival_ticks(self) -> NDArray[np.intp]:
+        """Return the tick in which each passage arrives: (n,)."""
+        tick_of = np.zeros(len(self.corpus), np.intp)
+        for tick, rows in enumerate(self.ticks):
+            tick_of[rows] = tick
+        return tick_of
+
+    def bill(self, passage: int, tick: int) -> tuple[int, int]:
+        """Return the tokens in and out that a call for a passage is billed in a tick."""
+        corpus = self.corpus
+        return int(corpus.tokens_in[passage]), int(corpus.tokens_out[passage] * self.wordiness[tick])
+
+    @property
+    def total_tokens(self) -> int:
+        """What extracting everything as it arrives is billed: what fails, as often as it is tried."""
+        out = (self.corpus.tokens_out * self.wordiness[self.arrival_ticks()]).astype(np.int64)
+        calls = np.where(self.failing, ATTEMPTS, 1)
+        return int(((self.corpus.tokens_in + out) * calls).sum())
+
     def with_goals(self, goals: Sequence[Target]) -> Self:
-        """Return the scene with targets that follow each other in equal shares of the ticks."""
+        """Return the scene with targets that follow each other in equal shares of the ticks.
+
+        Raises
+        ------
+        ValueError
+            There are more targets than ticks, so that one would never count.
+        """
+        if not 0 < len(goals) <= len(self.ticks):
+            raise ValueError(f"{len(goals)} targets cannot follow each other in {len(self.ticks)} ticks")
         share = np.arange(len(self.ticks)) * len(goals) // len(self.ticks)
         return replace(self, goals=list(goals), targets=share.astype(np.intp))
 

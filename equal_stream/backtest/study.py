@@ -13,7 +13,7 @@ from equal_stream.backtest.corpus import Corpus
 from equal_stream.backtest.full import full_extraction
 from equal_stream.backtest.judges.base import Judge, Judged
 from equal_stream.backtest.judges.registry import JUDGES
-from equal_stream.backtest.measure import SHARES, Curve, cost_to, measure, over_time
+from equal_stream.backtest.measure import SHARES, Curve, cost_to, measure, over_time, share_of
 from equal_stream.backtest.oracle import Oracle
 from equal_stream.backtest.replay import Replay, cluster_arrivals, replay
 from equal_stream.backtest.scene import Arrival, Scene, Target, make_scene
@@ -23,6 +23,7 @@ from equal_stream.errors import ConfigurationError
 ORACLE = Oracle.name
 _BACKGROUND = 2048  # passages that tell judges what an ordinary similarity is
 PLAY_ON = 2.0  # a share of full coverage that no policy reaches
+_LOOK_AGAIN = 1.03  # times as many tickets, before a judge is asked again whether a run may end
 Progress = Callable[[str], None]
 
 
@@ -45,13 +46,14 @@ class Plan:
     worlds
         Names of further changes, see `worlds`.
     seeds
-        A run each.
+        A run each; at least one.
     exploration
         Share of tickets that learning policies draw at random.
     judges
         Names; the first decides when a run may end.
     until
-        Share of full coverage at which a run ends; `PLAY_ON` lets it go on until the budget is spent.
+        Share of full coverage at which a run ends, or some per cent of tickets later; `PLAY_ON` lets it go
+        on until the budget is spent.
     batch
         Tickets under way at once.
     """
@@ -99,6 +101,11 @@ class Stage:
     full: dict[str, float]
     arrived: list[list[int]] = field(default_factory=list)
 
+    @property
+    def total_tokens(self) -> int:
+        """What extracting everything costs."""
+        return self.scene.total_tokens
+
     def play(self, policy: Policy, plan: Plan) -> tuple[Replay, Curve]:
         """Let a policy play; return what it bought and what that was worth."""
         played = replay(
@@ -117,17 +124,18 @@ class Stage:
 
     def _stop(self, until: float) -> Callable[[int, list[int]], bool]:
         judge, full = self.judges[0], self.full[self.judges[0].name]
-        groups: list[list[int]] = [[]]
-        pending = [0]
+        bought: list[int] = []
+        ended = looked = 0
 
         def enough(spent: int, published: list[int]) -> bool:
+            nonlocal ended, looked
             del spent
-            groups[0] += published
-            pending[0] += 1
-            if pending[0] < 32:
+            bought.extend(published)
+            ended += 1
+            if not bought or ended < _LOOK_AGAIN * looked:
                 return False
-            pending[0] = 0
-            return bool(judge.values(groups)[-1] >= until * full)
+            looked = ended
+            return bool(share_of(judge.values([bought]), full)[-1] >= until)
 
         return enough
 
@@ -186,9 +194,7 @@ def clusters_of(scene: Scene, arrivals: list[Any]) -> NDArray[np.int64]:
 
 def by_tick(scene: Scene, pairs: NDArray[np.intp]) -> list[list[int]]:
     """Return pairs by the tick in which their passage arrives."""
-    tick_of = np.zeros(len(scene.corpus), np.intp)
-    for tick, rows in enumerate(scene.ticks):
-        tick_of[rows] = tick
+    tick_of = scene.arrival_ticks()
     owner = scene.corpus.pair_owner()
     parts: list[list[int]] = [[] for _ in scene.ticks]
     for pair in pairs.tolist():
@@ -201,20 +207,24 @@ def run_backtest(
 ) -> dict[str, Any]:
     """Return the results of all policies, in the format of `backtest --output`.
 
-    With several seeds, what stands beside a policy's name is the first one's, and `runs` has all of them.
+    With several seeds, what stands beside a policy's name is the first one's, and `runs` has all of them;
+    passages and tokens in all, which some worlds change by seed, are the first one's too.
     """
     require_known(plan)
-    total = int(corpus.cost.sum())
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in plan.policies}
+    passages = total = 0
     for seed in plan.seeds:
         stage = set_stage(corpus, target, plan, seed)
-        for name, run in _play_all(stage, plan, total, seed):
+        if progress is not None and plan.decoys > 0:
+            progress(f"seed {seed}: pairs that are still found beside decoys: {_percent(stage.scene.found)}")
+        passages, total = passages or len(stage.scene.corpus), total or stage.total_tokens
+        for name, run in _play_all(stage, plan, seed):
             runs[name].append(run)
             if progress is not None:
                 progress(f"seed {seed}: {name}: {_said(run)}, {run['seconds']:.1f} s")
     return {
         "documents": corpus.documents,
-        "passages": len(corpus),
+        "passages": passages,
         "total_tokens": total,
         "reference": target.name,
         "seed": plan.seeds[0],
@@ -229,13 +239,15 @@ def run_backtest(
     }
 
 
-def _play_all(stage: Stage, plan: Plan, total: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name in plan.policies:
+def _play_all(stage: Stage, plan: Plan, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    total = stage.total_tokens
+    for name in dict.fromkeys(plan.policies):
         played, curve = stage.play(make_policy_of(name, stage.scene, plan.exploration), plan)
         first = stage.judges[0].name
         lexical = curve.shares.get("words", np.full(len(curve.tokens), np.nan))
         run = {
             "seed": seed,
+            "total_tokens": total,
             "curve": [
                 [
                     int(tokens),
@@ -251,6 +263,7 @@ def _play_all(stage: Stage, plan: Plan, total: int, seed: int) -> Iterator[tuple
             "seconds": round(played.seconds, 3),
             "judges": {
                 judge: {
+                    "full": float(f"{stage.full[judge]:.6g}"),
                     "curve": [round(float(share), 6) for share in shares],
                     "cost_to": {str(share): cost_to(curve, judge, share, total) for share in SHARES},
                 }
@@ -266,3 +279,7 @@ def _said(run: dict[str, Any]) -> str:
     cost = run["cost_to"]["0.8"]
     reached = f"80 % for {100 * cost:.2f} % of the tokens" if cost is not None else "80 % never reached"
     return f"{reached}, {run['curve'][-1][3]:,} pairs"
+
+
+def _percent(flags: NDArray[np.bool_]) -> str:
+    return f"{100 * flags.mean():.0f} %" if len(flags) else "there are none"

@@ -7,7 +7,8 @@ encoder, and torch with it, is loaded only when something is missing.
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from equal_stream.embedding.model_files import find_model
 from equal_stream.embedding.passages import PassageCutter
+from equal_stream.errors import ConfigurationError
 from equal_stream.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 
 _BATCH = 512  # texts encoded between commits: an interrupted run keeps what it paid for
 _ASKED = 500  # keys in one query
+_TABLES = """
+PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS texts (key BLOB PRIMARY KEY, tokens INTEGER, vector BLOB);
+CREATE TABLE IF NOT EXISTS cuts (key BLOB PRIMARY KEY, spans BLOB);
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,11 @@ class CachedEncoder:
         Where the cache file lies; it is made.
     progress
         Called with texts encoded so far and in all, while texts are encoded.
+
+    Raises
+    ------
+    ConfigurationError
+        The cache file cannot be used, here or by any method: it is damaged, locked or not writable.
     """
 
     def __init__(
@@ -58,12 +70,10 @@ class CachedEncoder:
         chosen = settings.embedding
         self.identity = f"{find_model(chosen.model).name}/{chosen.precision}"
         directory.mkdir(parents=True, exist_ok=True)
-        self._cache = sqlite3.connect(directory / "vectors.sqlite")
-        self._cache.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-            "CREATE TABLE IF NOT EXISTS texts (key BLOB PRIMARY KEY, tokens INTEGER, vector BLOB);"
-            "CREATE TABLE IF NOT EXISTS cuts (key BLOB PRIMARY KEY, spans BLOB);"
-        )
+        self._path = directory / "vectors.sqlite"
+        with self._clear_errors():
+            self._cache = sqlite3.connect(self._path)
+            self._cache.executescript(_TABLES)
 
     def __enter__(self) -> Self:
         return self
@@ -87,16 +97,15 @@ class CachedEncoder:
                 (key, count, vector.tobytes())
                 for (key, _), count, vector in zip(part, counts, vectors, strict=True)
             ]
-            with self._cache:
-                self._cache.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?, ?)", rows)
+            self._keep("INSERT OR REPLACE INTO texts VALUES (?, ?, ?)", rows)
             known.update((key, (tokens, data)) for key, tokens, data in rows)
             if self._progress is not None:
                 self._progress(start + len(part), len(todo))
         if not keys:
             return Encoded(np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
-        packed = b"".join([known[key][1] for key in keys])
-        tokens = np.array([known[key][0] for key in keys], np.int64)
-        return Encoded(np.frombuffer(packed, np.float32).reshape(len(keys), -1).copy(), tokens)
+        with self._clear_errors():
+            tokens = np.array([known[key][0] for key in keys], np.int64)
+            return Encoded(np.stack([np.frombuffer(known[key][1], np.float32) for key in keys]), tokens)
 
     def cut(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return where each document's passages begin and end, in characters."""
@@ -104,7 +113,8 @@ class CachedEncoder:
         kind = f"cut {how.target_tokens} {how.max_tokens}"
         keys = [self._key(kind, text) for text in texts]
         known = self._known("SELECT key, spans FROM cuts WHERE key IN", keys)
-        spans = {key: msgspec.json.decode(row[0], type=list[tuple[int, int]]) for key, row in known.items()}
+        with self._clear_errors():
+            spans = {key: _spans(row[0]) for key, row in known.items()}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in spans}
         if missing:
             longest = min(how.max_tokens, self.encoder.max_tokens)
@@ -112,8 +122,7 @@ class CachedEncoder:
             for key, text in missing.items():
                 spans[key] = [(passage.start, passage.end) for passage in cutter.cut(text)]
             rows = [(key, msgspec.json.encode(spans[key])) for key in missing]
-            with self._cache:
-                self._cache.executemany("INSERT OR REPLACE INTO cuts VALUES (?, ?)", rows)
+            self._keep("INSERT OR REPLACE INTO cuts VALUES (?, ?)", rows)
         return [spans[key] for key in keys]
 
     @property
@@ -131,9 +140,28 @@ class CachedEncoder:
 
     def _known(self, query: str, keys: Sequence[bytes]) -> dict[bytes, tuple[Any, ...]]:
         found: dict[bytes, tuple[Any, ...]] = {}
-        for start in range(0, len(keys), _ASKED):
-            part = keys[start : start + _ASKED]
-            marks = ",".join("?" * len(part))
-            for key, *rest in self._cache.execute(f"{query} ({marks})", part):
-                found[key] = tuple(rest)
+        with self._clear_errors():
+            for start in range(0, len(keys), _ASKED):
+                part = keys[start : start + _ASKED]
+                marks = ",".join("?" * len(part))
+                for key, *rest in self._cache.execute(f"{query} ({marks})", part):
+                    found[key] = tuple(rest)
         return found
+
+    def _keep(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        with self._clear_errors(), self._cache:
+            self._cache.executemany(query, rows)
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, msgspec.DecodeError, TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"the cache of vectors {self._path} cannot be used ({error}): if no other backtest holds it, "
+                "delete it, and everything is encoded anew"
+            ) from error
+
+
+def _spans(data: bytes) -> list[tuple[int, int]]:
+    return msgspec.json.decode(data, type=list[tuple[int, int]])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from equal_stream.backtest.corpus import Corpus
 from equal_stream.backtest.scene import Scene
+from equal_stream.errors import ConfigurationError
 
 _LOOK_ALIKES = 6  # clusters nearest to the target, of which a fraction yields nothing
 _NEAREST = 5  # references whose mean similarity says how near a passage is
@@ -20,6 +21,10 @@ _NEAREST = 5  # references whose mean similarity says how near a passage is
 
 def decoys(scene: Scene, clusters: NDArray[np.int64], fraction: float) -> Scene:
     """Let a fraction of the six clusters most similar to the first target yield nothing.
+
+    A small crawl may have fewer than six, or one alone: one stays as it is unless the fraction is 1.
+
+    Their calls are billed as recorded, as when pairs are written and no gate lets them through.
 
     Parameters
     ----------
@@ -36,7 +41,9 @@ def decoys(scene: Scene, clusters: NDArray[np.int64], fraction: float) -> Scene:
     ids = np.unique(clusters)
     means = np.array([near[clusters == each].mean() for each in ids])
     look_alikes = ids[np.argsort(-means)[:_LOOK_ALIKES]]
-    count = min(len(look_alikes), round(fraction * len(look_alikes)))
+    count = int(fraction * len(look_alikes) + 0.5)
+    if fraction < 1:
+        count = min(count, len(look_alikes) - 1)
     chosen = _rng(scene, 11).permutation(look_alikes)[:count]
     empty = np.isin(clusters, chosen)
     return replace(scene, found=scene.found & ~empty[scene.corpus.pair_owner()])
@@ -48,8 +55,18 @@ def noisy_yields(scene: Scene, share: float = 0.5) -> Scene:
 
 
 def failing_sources(scene: Scene, share: float = 0.3) -> Scene:
-    """Let every call for a share of the sources be billed and bring nothing usable."""
+    """Let every call for a share of the sources, one at least, be billed and bring nothing usable.
+
+    Raises
+    ------
+    ConfigurationError
+        All documents are of one source.
+    """
     sources = sorted(set(scene.corpus.sources))
+    if len(sources) < 2:
+        raise ConfigurationError(
+            "the world failing-sources needs documents of two or more sources: fields `source` or `url`"
+        )
     count = max(1, round(share * len(sources)))
     failing = set(_rng(scene, 13).permutation(np.array(sources))[:count].tolist())
     of_document = np.array([source in failing for source in scene.corpus.sources])
@@ -77,7 +94,14 @@ def duplicated_sites(scene: Scene, share: float = 0.2) -> Scene:
 
 
 def price_change(scene: Scene, factor: float = 4.0) -> Scene:
-    """Let output tokens cost several times as much from the middle on."""
+    """Let output tokens cost several times as much from the middle on.
+
+    Raises
+    ------
+    ConfigurationError
+        Everything arrives at once.
+    """
+    _require_time(scene, "price-change")
     wordiness = scene.wordiness.copy()
     wordiness[len(wordiness) // 2 :] *= factor
     return replace(scene, wordiness=wordiness)
@@ -89,7 +113,14 @@ def delayed(scene: Scene, batches: int = 8) -> Scene:
 
 
 def bursts(scene: Scene) -> Scene:
-    """Let the same documents arrive in the same order, most of them in a few ticks."""
+    """Let the same documents arrive in the same order, most of them in a few ticks.
+
+    Raises
+    ------
+    ConfigurationError
+        Everything arrives at once.
+    """
+    _require_time(scene, "bursts")
     order = np.concatenate(scene.ticks)
     shares = _rng(scene, 15).pareto(1.0, len(scene.ticks)) + 0.01
     ends = np.round(np.cumsum(shares) / shares.sum() * len(order)).astype(int)
@@ -104,6 +135,11 @@ WORLDS: dict[str, Callable[[Scene], Scene]] = {
     "delayed": delayed,
     "bursts": bursts,
 }
+
+
+def _require_time(scene: Scene, world: str) -> None:
+    if len(scene.ticks) < 2:
+        raise ConfigurationError(f"the world {world} needs documents that arrive over time: arrival stream")
 
 
 def _rng(scene: Scene, stream: int) -> np.random.Generator:
@@ -121,7 +157,7 @@ def _with_copies(corpus: Corpus, copied: NDArray[np.intp], rng: np.random.Genera
     return replace(
         corpus,
         passage_ids=corpus.passage_ids
-        + [str(uuid5(UUID(corpus.passage_ids[row]), "copy")) for row in copied],
+        + [str(uuid5(UUID(corpus.passage_ids[row]), f"copy {len(corpus)}")) for row in copied],
         document_of=np.concatenate([corpus.document_of, corpus.document_of[copied]]),
         tokens=np.concatenate([corpus.tokens, corpus.tokens[copied]]),
         text_bytes=np.concatenate([corpus.text_bytes, corpus.text_bytes[copied]]),

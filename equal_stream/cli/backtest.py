@@ -1,6 +1,8 @@
 """`equal-stream backtest`: what each policy would have bought, on extractions that were recorded."""
 
 import json
+import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -8,6 +10,7 @@ import typer
 
 from equal_stream.cli.invocation import settings_of
 from equal_stream.cli.output import AsJson, print_json, print_table
+from equal_stream.cli.several import SeveralValues
 from equal_stream.errors import ConfigurationError
 from equal_stream.settings import Settings
 
@@ -17,17 +20,21 @@ if TYPE_CHECKING:
 
 DEFAULT_POLICIES = ["calibrated", "retrieval", "random", "oracle"]
 _STREAM_BUDGET = 0.1  # with money for everything, a stream's policies would all buy everything as it comes
+_PICTURES = (".png", ".svg")
+
+backtest = typer.Typer()
 
 
-def backtest(  # noqa: PLR0917 - typer makes options of them, not positions
+@backtest.command(cls=SeveralValues)
+def play(  # noqa: PLR0917 - typer makes options of them, not positions
     ctx: typer.Context,
     documents: Annotated[
-        list[Path], typer.Option(help="JSONL(.gz) of documents with `text` and `qa`; repeatable.")
+        list[Path], typer.Option(help="JSONL(.gz) of documents with `text` and `qa`; one or several.")
     ],
     reference: Annotated[Path, typer.Option(help="JSONL(.gz) of the target: question, answer.")],
     reference_topic: Annotated[str, typer.Option(help="Only references of this topic.")] = "",
     policy: Annotated[
-        list[str] | None, typer.Option(help="A policy to play; repeatable. oracle: the clairvoyant.")
+        list[str] | None, typer.Option(help="Policies to play; oracle: the clairvoyant.")
     ] = None,
     arrival: Annotated[
         Literal["all", "stream"], typer.Option(help="Everything at once, or over time.")
@@ -40,9 +47,7 @@ def backtest(  # noqa: PLR0917 - typer makes options of them, not positions
     decoys: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Fraction of the look-alike clusters that yield nothing.")
     ] = 0.0,
-    world: Annotated[
-        list[str] | None, typer.Option(help="A further change of the world; repeatable.")
-    ] = None,
+    world: Annotated[list[str] | None, typer.Option(help="Further changes of the world.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 1,
     max_documents: Annotated[int | None, typer.Option(min=1, help="Take a sample of so many.")] = None,
@@ -62,9 +67,9 @@ def backtest(  # noqa: PLR0917 - typer makes options of them, not positions
     Example: equal-stream backtest --documents crawl.jsonl.gz --reference target.jsonl --output result.json
     """
     settings = settings_of(ctx)
-    for path in (output, plot, report):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise ConfigurationError(f"{path.parent} is no folder; make it first")
+    _require_numbers(budget=budget, decoys=decoys, until=until)
+    _require_files([*documents, reference])
+    _require_writable([path for path in (output, plot, report) if path is not None], plot)
     from equal_stream.backtest.study import PLAY_ON, Plan, require_known, run_backtest  # noqa: PLC0415 - numpy and river
 
     plan = Plan(
@@ -85,7 +90,7 @@ def backtest(  # noqa: PLR0917 - typer makes options of them, not positions
         lambda line: typer.echo(line, err=True),
     )
     if output is not None:
-        output.write_text(json.dumps(result), encoding="utf-8")
+        output.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
     if plot is not None:
         from equal_stream.backtest.plots import plot_curves  # noqa: PLC0415 - matplotlib
 
@@ -108,21 +113,55 @@ def _data(
     def progress(done: int, todo: int) -> None:
         typer.echo(f"encoded {done:,} of {todo:,} texts", err=True)
 
+    def warn(sentence: str) -> None:
+        typer.echo(sentence, err=True)
+
     with open_encoder(settings, progress) as encoder:
-        target = load_target(encoder, reference, topic)
-        return load_corpus(encoder, settings, documents, limit, seed), target
+        target = load_target(encoder, reference, topic, warn=warn)
+        return load_corpus(encoder, settings, documents, limit, seed, warn=warn), target
+
+
+def _require_numbers(**options: float | None) -> None:
+    for name, value in options.items():
+        if value is not None and not math.isfinite(value):
+            raise ConfigurationError(f"--{name} is {value}; it must be a number from 0 to 1")
+
+
+def _require_files(paths: list[Path]) -> None:
+    """Require what is read before seconds go into loading the encoder."""
+    for path in paths:
+        if not path.exists():
+            raise ConfigurationError(f"there is no file {path}")
+        if path.is_dir():
+            raise ConfigurationError(f"{path} is a folder; name a file in it")
+
+
+def _require_writable(paths: list[Path], plot: Path | None) -> None:
+    """Require what is written before minutes go into playing."""
+    if plot is not None and plot.suffix.lower() not in _PICTURES:
+        raise ConfigurationError(f"{plot} cannot be drawn: let its name end in {' or '.join(_PICTURES)}")
+    for path in paths:
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise ConfigurationError(f"{path.parent} is no folder; make it first")
+        if path.is_dir():
+            raise ConfigurationError(f"{path} is a folder; name a file to write")
+        if not os.access(path if path.exists() else folder, os.W_OK):
+            raise ConfigurationError(f"{path} cannot be written: permission denied")
 
 
 def _show(result: dict[str, Any]) -> None:
+    from equal_stream.backtest import summary  # noqa: PLC0415 - as above
+
     first = next(iter(result["policies"].values()))
-    shares = list(first["cost_to"])
+    judge, shares = next(iter(first["judges"])), list(first["cost_to"])
     timed = ["average over time"] if "time_average" in first else []
     rows = [
         [
             name,
-            *(None if cost is None else f"{100 * cost:.2f} %" for cost in policy["cost_to"].values()),
-            *([f"{100 * policy['time_average']:.1f} %"] if timed else []),
-            policy["curve"][-1][3],
+            *(summary.cost(policy, judge, share) for share in shares),
+            *(summary.average_over_time(policy) for _ in timed),
+            summary.pairs(policy),
         ]
         for name, policy in result["policies"].items()
     ]
