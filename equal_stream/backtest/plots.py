@@ -31,7 +31,8 @@ def plot_curves(result: dict[str, Any], path: Path, judge: str = "coverage") -> 
         if len(lines) > 1:
             low, high = 100 * lines.min(axis=0), 100 * lines.max(axis=0)
             axes.fill_between(100 * tokens, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
-    axes.set_xscale("log")
+    if axes.dataLim.xmax > 0:  # something was bought
+        axes.set_xscale("log")
     axes.set_xlabel("tokens, % of extracting everything")
     axes.set_ylabel(f"{judge}, % of extracting everything")
     title = f"{result['reference']}: {result['documents']:,} documents, arrival {result['arrival']}"

@@ -128,7 +128,9 @@ def test_tokens_in_all_are_those_of_the_world_that_is_played():
 
 def test_decoys_bring_less_and_cost_the_same():
     crawl = scenery.corpus(documents=200, topics=8)
-    plain, empty = (backtest(crawl, policies=["retrieval"], decoys=fraction, seeds=[3]) for fraction in (0.0, 0.5))
+    plain, empty = (
+        backtest(crawl, policies=["retrieval"], decoys=fraction, seeds=[3]) for fraction in (0.0, 0.5)
+    )
     assert plain["total_tokens"] == empty["total_tokens"]
     pairs = [result["policies"]["retrieval"]["curve"][-1][3] for result in (plain, empty)]
     assert 0 < pairs[1] < pairs[0]
