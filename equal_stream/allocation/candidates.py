@@ -99,7 +99,7 @@ class Candidates:
         self._free: list[int] = []
         self._unseen = 0  # rows never evaluated
         self._round = 0  # the page that the round of re-evaluation comes to next
-        self._overdue = 0  # pages whose gains may be too low: to be evaluated anew soon
+        self._overdue = np.zeros(0, np.int32)  # pages whose gains may be too low, the most promising first
         self._window = 0  # where to look for those that leave
 
     def __len__(self) -> int:
@@ -255,8 +255,11 @@ class Candidates:
         return found[np.argpartition(worth, count)[:count]]
 
     def outdate(self) -> None:
-        """Note that every gain may now be too low, because references changed or coverage fell."""
-        self._overdue = len(self.pages)
+        """Note that every gain may now be too low: references or predictions changed, or coverage fell.
+
+        Those that promised most before come first in the round.
+        """
+        self._overdue = np.argsort(-self.pages.bounds, kind="stable").astype(np.int32)
         self.listing.outdated = True
 
     @property
@@ -264,7 +267,7 @@ class Candidates:
         """Rows that were never evaluated."""
         return self._unseen
 
-    def due(self, steady: int, hurried: int) -> NDArray[np.intp]:
+    def due(self, steady: int, hurried: int, fresh: int | None = None) -> NDArray[np.intp]:
         """Return the next rows to evaluate: never-evaluated ones first, then some pages of the round.
 
         Parameters
@@ -273,15 +276,28 @@ class Candidates:
             Rows of the round a call, about, when nothing is overdue.
         hurried
             Rows a call while something is.
+        fresh
+            Never-evaluated rows a call; as `hurried`, if not said.
         """
-        fresh = np.flatnonzero(self.fresh[: self.height])[:hurried] if self._unseen else np.zeros(0, np.intp)
-        start = self._round if self._round < len(self.pages) else 0
-        counts = np.cumsum(self.pages.counts[start : start + hurried])
-        wanted = hurried if self._overdue else steady
-        pages = min(int(np.searchsorted(counts, wanted)) + 1, len(counts)) if wanted else 0
-        self._round = start + pages
-        self._overdue = max(0, self._overdue - pages)
-        return np.union1d(fresh, self.pages.rows(np.arange(start, start + pages)))
+        new = np.zeros(0, np.intp)
+        if self._unseen:
+            new = np.flatnonzero(self.fresh[: self.height])[: hurried if fresh is None else fresh]
+        if len(self._overdue):
+            pages = self._overdue[: self._reach(self._overdue, hurried)]
+            self._overdue = self._overdue[len(pages) :]
+        else:
+            start = self._round if self._round < len(self.pages) else 0
+            pages = np.arange(start, len(self.pages), dtype=np.int32)
+            pages = pages[: self._reach(pages, steady)]
+            self._round = start + len(pages)
+        return np.union1d(new, self.pages.rows(pages))
+
+    def _reach(self, pages: NDArray[np.int32], rows: int) -> int:
+        """Return how many of the pages it takes to have so many rows."""
+        if rows <= 0:
+            return 0
+        counts = np.cumsum(self.pages.counts[pages[: max(rows, SIZE)]])
+        return min(int(np.searchsorted(counts, rows)) + 1, len(pages))
 
     def close_list(self) -> None:
         """Take everything off the list."""

@@ -44,6 +44,8 @@ class Market:
         (m,) float64; coverage that tickets in flight will probably bring.
     promised
         (arms,) float64; predicted gain of the tickets in flight, by row of their cluster.
+    allowance
+        What may be reserved now.
     price, burdens
         `effort` is price × (tokens of the passage + burden of its cluster): a number, and (arms,) float32.
     scale
@@ -83,6 +85,7 @@ class Market:
 
     def afford(self, allowance: Allowance) -> None:
         """Note what may be reserved from now on."""
+        self.allowance = allowance
         self.largest_text = self.cost.largest_text(allowance.amount, allowance.tokens)
 
     def open_rows(self) -> NDArray[np.intp]:
@@ -149,10 +152,13 @@ class Market:
         """Count a new ticket for a row as under way; return the target that it serves most."""
         targets = self.coverage.targets
         added = self.expected_of(row)
-        gains = targets.importance * np.log1p(added / (1 + targets.covered + self.pending))
+        names, best = targets.names, 0
+        if len(names) > 1:
+            gains = targets.importance * np.log1p(added / (1 + targets.covered + self.pending))
+            best = int(np.argmax(targets.by_target(gains)))
         self.pending += weight * added
         self.promised[self.candidates.clusters[row]] += gain
-        return targets.names[int(np.argmax(targets.by_target(gains)))]
+        return names[best]
 
     def _prices(self) -> tuple[np.float32, NDArray[np.float32]]:
         arms = np.arange(self.arms.height, dtype=np.int32)

@@ -103,10 +103,10 @@ class Pages:
         """Return the rows of a cluster."""
         return self.rows(np.array(self._of.get(cluster, []), np.intp))
 
-    def rows(self, pages: NDArray[np.intp]) -> NDArray[np.intp]:
+    def rows(self, pages: NDArray[Any]) -> NDArray[np.intp]:
         """Return the rows in pages (n,)."""
         filled = np.arange(SIZE) < self.counts[pages, None]
-        return self.slots[pages][filled].astype(np.intp)
+        return np.asarray(self.slots[pages][filled], np.intp)
 
     def raise_to(self, rows: NDArray[np.intp], gains: NDArray[np.float32], tokens: NDArray[np.int32]) -> None:
         """Make sure that the bounds hold for rows (n,) on offer, with their gains and tokens."""

@@ -16,7 +16,7 @@ from equal_stream.allocation.listing import CAPACITY
 from equal_stream.allocation.market import Market
 from equal_stream.allocation.pages import NOTHING, SIZE
 
-_FILLED = 448  # listed at the start of a pull, if there are as many; passages up to here are chosen exactly
+_FILLED = 256  # listed at the start of a pull, if there are as many; passages up to here are chosen exactly
 _JOINING = 64  # passages that join the list together: their vectors are read and compared in some 0.2 ms
 _LOOKED = 8  # pages looked through for them
 _PROBED = 8  # of those listed, predicted anew to see whether predictions changed
@@ -50,7 +50,7 @@ class Shortlist:
     """
 
     def __init__(
-        self, market: Market, multipliers: NDArray[np.float32], slack: float = 0.9, joins: int = 8
+        self, market: Market, multipliers: NDArray[np.float32], slack: float = 0.9, joins: int = 4
     ) -> None:
         self._market = market
         self._table = market.candidates
