@@ -88,9 +88,9 @@ def replay(
     ----------
     budget
         Tokens in all, as a share of what extracting everything costs; spread evenly over the ticks. What
-        is under way counts as spent, so at most the last batch goes beyond it.
+        is under way counts as spent, and at most the last batch goes beyond it.
     batch
-        Tickets under way at once.
+        Tickets chosen at once; fewer where the money left is for fewer at their mean price.
     stop
         Asked after each ended ticket, with the tokens spent and the pairs it published, whether to end.
     """
@@ -184,8 +184,9 @@ class _Player:
         return now
 
     def _spend(self, tick: int, limit: float) -> None:
-        while self._total + self._under_way < limit and not self._over:
-            chosen = self._core.choose(self._batch, self._now)
+        price = self._scene.mean_bill(tick)
+        while (left := limit - self._total - self._under_way) > 0 and not self._over:
+            chosen = self._core.choose(min(self._batch, max(1, int(left / price))), self._now)
             self._now += timedelta(seconds=_SECONDS)
             if chosen:
                 self._send(tick, [reservation.ticket for reservation in chosen])

@@ -95,6 +95,10 @@ class Scene:
         corpus = self.corpus
         return int(corpus.tokens_in[passage]), int(corpus.tokens_out[passage] * self.wordiness[tick])
 
+    def mean_bill(self, tick: int) -> float:
+        """Return the tokens that a call in a tick is billed, averaged over all passages."""
+        return float((self.corpus.tokens_in + self.corpus.tokens_out * self.wordiness[tick]).mean())
+
     @property
     def total_tokens(self) -> int:
         """What extracting everything as it arrives is billed: what fails, as often as it is tried."""

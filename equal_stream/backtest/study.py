@@ -55,7 +55,7 @@ class Plan:
         Share of full coverage at which a run ends, or some per cent of tickets later; `PLAY_ON` lets it go
         on until the budget is spent.
     batch
-        Tickets under way at once.
+        Tickets chosen at once.
     """
 
     policies: Sequence[str]
@@ -270,7 +270,7 @@ def _play_all(stage: Stage, plan: Plan, seed: int) -> Iterator[tuple[str, dict[s
                 for judge, shares in curve.shares.items()
             },
         }
-        if plan.arrival == "stream":
+        if plan.arrival == "stream" and plan.until >= PLAY_ON:  # runs that ended are of different lengths
             run["time_average"] = round(stage.time_average(played), 6)
         yield name, run
 

@@ -70,13 +70,20 @@ def test_nothing_is_bought_before_it_arrives(policy):
 def test_no_tick_spends_more_than_its_share_and_the_last_batch(policy, batch, delay):
     scene = replace(scenery.scene("stream", ticks=6), delay=delay)
     played = play(scene, policy, budget=0.5, batch=batch)
-    dearest = int(scene.corpus.cost.max())
+    dearest, mean = int(scene.corpus.cost.max()), scene.mean_bill(0)
     for tick in range(6):
         until = [0] * batch + played.spent[played.ticks <= tick].tolist()
         share = 0.5 * scene.total_tokens * (tick + 1) / 6
-        assert until[-1] < share + batch * dearest
+        assert until[-1] < share + dearest + batch * (dearest - mean)
         if delay == 0:
             assert until[-1 - batch] < share
+
+
+@pytest.mark.parametrize("arrival", ["all", "stream"])
+def test_a_small_budget_is_not_spent_many_times_over_by_one_batch(arrival):
+    scene = scenery.scene(arrival, documents=10, passages=1)
+    played = play(scene, "random", budget=0.1, batch=8)
+    assert 1 <= len(played.spent) <= 2
 
 
 def test_money_that_a_tick_leaves_is_there_in_the_next():

@@ -141,7 +141,8 @@ def test_streams_are_judged_over_time_too():
     result = backtest(policies=["oracle", "random"], arrival="stream", ticks=8, budget=0.3)
     averages = [policy["time_average"] for policy in result["policies"].values()]
     assert 1 >= averages[0] > averages[1] > 0
-    assert "time_average" not in backtest(policies=["random"])["policies"]["random"]
+    for plan in ({"arrival": "all"}, {"arrival": "stream", "until": 0.5}):
+        assert "time_average" not in backtest(policies=["random"], **plan)["policies"]["random"]
 
 
 @pytest.mark.parametrize("policy", EVERY_POLICY)
