@@ -177,7 +177,7 @@ def measure(size: int, calls: int, trace: bool, vectors: VectorFile | None) -> d
     """Return the figures of one size; with `trace`, those of memory only."""
     crawl, core = Crawl(), make_core(vectors)
     crawl.give_references(core)
-    for passage in Crawl(1).passages(64):  # whatever is allocated once
+    for passage in Crawl(1).passages(4096):  # whatever is allocated once
         core.add_passage(passage)
     core.choose(1, START)
     gc.collect()

@@ -299,12 +299,6 @@ class Candidates:
         counts = np.cumsum(self.pages.counts[pages[: max(rows, SIZE)]])
         return min(int(np.searchsorted(counts, rows)) + 1, len(pages))
 
-    def close_list(self) -> None:
-        """Take everything off the list."""
-        rows = self.listing.rows[self.listing.rows >= 0]
-        self.listing.rows[:] = -1
-        self.unlist(rows[self.listed[rows]])
-
     def _offer(self, row: int) -> None:
         if self.waiting[row] and not self.listed[row]:
             self.pages.raise_one(row, float(self.gain[row]), int(self.tokens[row]))
@@ -326,8 +320,11 @@ class Candidates:
         return row
 
     def to_state(self) -> dict[str, Any]:
-        """Return what `load_state` takes. The list is closed: who continues from the state has none."""
-        self.close_list()
+        """Return what `load_state` takes.
+
+        What is listed is predicted anew at the next pull, here as by who continues from the state.
+        """
+        self.listing.outdated = True
         n = self.height
         return {
             "ids": self.rows.to_state(),
@@ -335,6 +332,7 @@ class Candidates:
             "vectors": self.storage.to_state(n),
             "columns": {column: getattr(self, column)[:n] for column in _COLUMNS},
             "pages": self.pages.to_state(),
+            "listing": self.listing.rows,
             "free": self._free,
             "round": self._round,
             "overdue": self._overdue,
@@ -350,6 +348,7 @@ class Candidates:
         self._documents.load_state(state["documents"])
         self.storage.load_state(state["vectors"])
         self.pages.load_state(state["pages"])
+        self.listing.load_state(state["listing"])
         self.lengths.recount(self.bytes[self.waiting])
         self._free = state["free"]
         self._unseen = int(np.count_nonzero(self.fresh))

@@ -99,25 +99,52 @@ class AllocatorCore:
             anything that can be counted here; nothing changed.
         """
         vector = self._vector(vector_in(passage.vector), "vector")
-        require_passage_id(passage.passage_id, "passage_id")
-        require_within("tokens", passage.tokens, _LARGEST_TEXT // _BYTES_PER_TOKEN)
-        require_within("text_bytes", passage.text_bytes, _LARGEST_TEXT)
-        require_within("cluster_id", passage.cluster_id, LARGEST_ID)
-        table = self.holdings.pool.candidates
-        row = table.rows.get(passage.passage_id)
+        _require_possible(passage)
+        row = self.holdings.pool.candidates.rows.get(passage.passage_id)
         if row is not None:
             self.holdings.pool.reassign(row, passage.cluster_id)
             return False
         if not self.holdings.tickets.may_buy(passage.passage_id):
             self.holdings.counts["bought already"] += 1
             return False
-        text_bytes = passage.text_bytes or _BYTES_PER_TOKEN * passage.tokens
-        self.holdings.counts["evicted: table full"] += self.holdings.pool.add(passage, vector, text_bytes)
-        if self.holdings.tickets.flight_of(passage.passage_id) is not None:
-            self.holdings.pool.take(table.rows[passage.passage_id])
+        self._admit(passage, vector)
         self.holdings.worth.background.add(vector)
         self.holdings.counts["passages"] += 1
         return True
+
+    def readmit_passage(self, passage: AssignedPassage) -> bool:
+        """Take in again a passage that had to leave the full table; False when it is there or was bought.
+
+        It was counted as one of the crawl when it first came, and is not again.
+
+        Raises
+        ------
+        InvalidRecord
+            As `add_passage`.
+        """
+        vector = self._vector(vector_in(passage.vector), "vector")
+        _require_possible(passage)
+        if not self.lacking([passage.passage_id]):
+            return False
+        self._admit(passage, vector)
+        self.holdings.counts["readmitted"] += 1
+        return True
+
+    def lacking(self, passage_ids: list[str]) -> list[str]:
+        """Return those passages that are not in the table and might be bought."""
+        rows, tickets = self.holdings.pool.candidates.rows, self.holdings.tickets
+        return [each for each in passage_ids if each not in rows and tickets.may_buy(each)]
+
+    def needs(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return all references (m, d) and what a little more coverage of each is worth now, (m,)."""
+        self.holdings.worth.refresh()
+        targets = self.holdings.worth.targets
+        return targets.vectors, targets.importance / (1 + targets.covered)
+
+    @property
+    def evicted(self) -> int:
+        """Passages that have had to leave the full table so far."""
+        return self.holdings.counts["evicted: table full"]
 
     def remove_passages(self, passage_ids: list[str]) -> Withdrawal:
         """Forget passages that left the crawl: their coverage is given back, their pairs are returned.
@@ -322,6 +349,13 @@ class AllocatorCore:
         core.restore(data)
         return core
 
+    def _admit(self, passage: AssignedPassage, vector: NDArray[np.float32]) -> None:
+        pool = self.holdings.pool
+        text_bytes = passage.text_bytes or _BYTES_PER_TOKEN * passage.tokens
+        self.holdings.counts["evicted: table full"] += pool.add(passage, vector, text_bytes)
+        if self.holdings.tickets.flight_of(passage.passage_id) is not None:
+            pool.take(pool.candidates.rows[passage.passage_id])
+
     def _at(self, now: datetime) -> datetime:
         self._latest = max(self._latest, now)
         self.holdings.worth.reach(self._latest)
@@ -335,3 +369,10 @@ class AllocatorCore:
                 f"the vector must have {self.dimension} finite components, it has shape {vector.shape}",
             )
         return unit(vector)
+
+
+def _require_possible(passage: AssignedPassage) -> None:
+    require_passage_id(passage.passage_id, "passage_id")
+    require_within("tokens", passage.tokens, _LARGEST_TEXT // _BYTES_PER_TOKEN)
+    require_within("text_bytes", passage.text_bytes, _LARGEST_TEXT)
+    require_within("cluster_id", passage.cluster_id, LARGEST_ID)

@@ -22,6 +22,8 @@ class Listing:
         (places, m) float32; the coverage that one pair of each row will probably bring.
     outdated
         Whether `covers` must be computed anew, because predictions or references changed.
+    unread
+        Whether `vectors` must be read first, because the rows come from a saved state.
     """
 
     def __init__(self, dimension: int) -> None:
@@ -29,6 +31,7 @@ class Listing:
         self.vectors = np.zeros((CAPACITY, dimension), np.float32)
         self.covers = np.zeros((CAPACITY, 0), np.float32)
         self.outdated = True
+        self.unread = False
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.rows >= 0))
@@ -47,3 +50,8 @@ class Listing:
         """Return where a row is, or None when it is not listed."""
         found = np.flatnonzero(self.rows == row)
         return int(found[0]) if len(found) else None
+
+    def load_state(self, rows: NDArray[np.intp]) -> None:
+        """List the same rows, at the same places."""
+        self.rows = rows
+        self.outdated = self.unread = True

@@ -17,6 +17,7 @@ from equal_stream.allocator.lost_vectors import fetch_lost_vectors
 from equal_stream.allocator.pace import Pace
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.allocator.replay import OWN_OUTPUTS, forget_references, replay
+from equal_stream.allocator.retrieval import Retrieval
 from equal_stream.allocator.tally import Tally
 from equal_stream.allocator.workers import Workers
 from equal_stream.messages import now
@@ -145,14 +146,16 @@ class AllocatorService:
             pace=self._pace,
             clock=self._clock,
         )
+        self._retrieval = Retrieval(self.core, self._passages)
         # 5. End what is open.
         self._cycle.settle_open(self.core.open_tickets())
         self._snapshot_at = time.monotonic() + self._snapshot_seconds
         self.recovered.set()
 
     def turn(self, *, choose: bool = True) -> bool:
-        """Take one turn, and a snapshot when one is due."""
+        """Take one turn, with a search for lost candidates before and a snapshot after it when due."""
         with self._lock:
+            self._retrieval.step()
             moved = self._cycle.turn(self._tick_seconds, choose=choose)
             if time.monotonic() >= self._snapshot_at:
                 self.snapshot()

@@ -117,6 +117,9 @@ class Shortlist:
         """Bring what the listed will cover up to date; a few tell whether predictions are still the same."""
         listing, market = self._listing, self._market
         targets = len(market.coverage.targets)
+        if listing.unread:
+            listing.vectors[places] = self._table.vectors(listing.rows[places])
+            listing.unread = False
         if listing.outdated or listing.covers.shape[1] != targets:
             listing.covers = np.zeros((CAPACITY, targets), np.float32)
         elif np.allclose(self._covers(places[:_PROBED]), listing.covers[places[:_PROBED]], rtol=_SAME):

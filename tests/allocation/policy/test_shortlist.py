@@ -3,6 +3,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from equal_stream.allocation import state as saved
 from equal_stream.allocation.budget import Allowance
 from equal_stream.allocation.policy.checks import buy, example_market
 from equal_stream.allocation.policy.registry import make_policy
@@ -138,6 +139,16 @@ def test_a_pull_begins_with_the_list_of_the_one_before():
     Shortlist(market, ones(market))
     assert len(listed) > 200
     assert listed.isdisjoint(read)
+
+
+def test_who_continues_from_a_saved_table_buys_the_same():
+    market, again = example_market(passages=2000), example_market(passages=2000)
+    policy = make_policy("retrieval")
+    buy(policy, market, 30)
+    state = saved.load(saved.dump(market.candidates.to_state()))
+    again.candidates.load_state(state)
+    again.pending[:], again.promised[:] = market.pending, market.promised
+    assert buy(policy, again, 30) == buy(policy, market, 30)
 
 
 def test_a_row_that_holds_another_passage_by_now_is_not_taken_for_the_one_that_was_listed():
