@@ -58,6 +58,7 @@ class Pool:
             cluster=arm,
         )
         self.arms.waiting[arm] += 1
+        self._policy.arrived(arm, vector)
         return evicted
 
     def reassign(self, row: int, cluster_id: int) -> None:

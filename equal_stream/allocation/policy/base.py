@@ -84,6 +84,10 @@ class Policy(ABC):
         """
         del arm, vectors
 
+    def arrived(self, arm: int, vector: NDArray[np.float32]) -> None:
+        """Take note that a passage, with this unit vector (d,), now waits under a cluster."""
+        del arm, vector
+
     def born(self, arm: int, parent: int | None) -> None:
         """Take note that a row now stands for a new cluster, split from `parent` if that is known."""
         del arm, parent

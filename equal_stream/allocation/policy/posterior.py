@@ -1,8 +1,10 @@
-"""How far each cluster's predictions can be believed: realised ÷ predicted gain, with forgetting.
+"""How far each cluster's predictions can be believed: realised ÷ predicted gain, as it moves with time.
 
-For each arm the discounted sums of predicted and of realised gain, shrunk towards the ratio of all arms
-by the predictions of a few typical tickets. Forgetting lets a cluster that dried up, or came to life,
-be believed anew. Children of a split begin with half of their parent's evidence; a merge adds up.
+A Gaussian belief over the ratios of all arms (`field`): one level, a landscape over centroids that near
+clusters share, and each cluster's own part, all of which drift. A ticket tells the more the more it was
+predicted to bring; how noisy tickets are is learned. Tickets under way count as evidence of nothing,
+by what they promise and as far as the belief is in doubt, so that an untested cluster gets a few tickets
+before the first answers and not the whole batch.
 """
 
 from typing import Any
@@ -10,7 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_COLUMNS = ("realised", "predicted", "tickets")
+from equal_stream.allocation.policy.field import Field
+from equal_stream.allocation.policy.likeness import Likeness
+
+_FEATURES = 128  # of a centroid: likeness is off by about a tenth
+_REACH = 0.6  # distance of unit vectors at which likeness has fallen to 0.6: a cosine of 0.82
 
 
 class Posterior:
@@ -19,32 +25,44 @@ class Posterior:
     Parameters
     ----------
     shrinkage
-        Typical tickets an arm must have seen before its own ratio counts as much as everyone's.
+        Typical tickets an arm must have seen before its own ratio counts as much as everyone's, assumed
+        until the noise of tickets is known.
     forget
-        What is kept of all evidence at every update: 0.998 remembers some 500 tickets.
+        Share of a deviation that is kept per ticket; 1 remembers for ever.
     inherit
-        Share of the parent's evidence that a child of a split begins with.
+        Share of the parent's own part that a child of a split begins with.
+    spread
+        Standard deviation of ratios between arms, in units of their level.
+    shared
+        Share of that variance that near clusters have in common; 0 keeps each for itself.
     """
 
-    def __init__(self, shrinkage: float = 3.0, forget: float = 0.998, inherit: float = 0.5) -> None:
-        self.shrinkage = shrinkage
-        self.forget = forget
-        self.inherit = inherit
-        self.realised = np.zeros(0)
-        self.predicted = np.zeros(0)
-        self.tickets = np.zeros(0)
+    def __init__(
+        self,
+        shrinkage: float = 3.0,
+        forget: float = 1 - 1 / 2500,
+        inherit: float = 0.5,
+        *,
+        spread: float = 0.7,
+        shared: float = 0.5,
+    ) -> None:
+        likeness = Likeness(_FEATURES, _REACH) if shared > 0 else None
+        self._field = Field(
+            forget=forget,
+            spread=spread,
+            shared=shared,
+            shrinkage=shrinkage,
+            inherit=inherit,
+            likeness=likeness,
+        )
+
+    def locate(self, arm: int, centroid: NDArray[np.float32]) -> None:
+        """Say where an arm lies: a unit vector (d,)."""
+        self._field.locate(arm, centroid)
 
     def update(self, arm: int, predicted: float, realised: float) -> None:
         """Take in one ended ticket; what was predicted as worthless teaches nothing."""
-        if predicted <= 0:
-            return
-        self._reach(arm + 1)
-        for column in _COLUMNS:
-            values = getattr(self, column)
-            values *= self.forget
-        self.realised[arm] += realised
-        self.predicted[arm] += predicted
-        self.tickets[arm] += 1
+        self._field.update(arm, predicted, realised)
 
     def means(
         self, height: int, promised: NDArray[np.float64] | None = None, in_flight: int = 0
@@ -54,49 +72,27 @@ class Posterior:
         `promised` (height,) is predicted gain that counts as evidence that nothing came of it, from
         `in_flight` tickets.
         """
-        self._reach(height)
-        below = self.predicted[:height] if promised is None else self.predicted[:height] + promised
-        tickets = float(self.tickets.sum()) + in_flight
-        total = float(below.sum())
-        if tickets <= 0 or total <= 0:
-            return np.ones(height, np.float32)
-        weight = self.shrinkage * total / tickets
-        overall = (float(self.realised.sum()) + weight) / (float(self.predicted.sum()) + weight)
-        means = (self.realised[:height] + weight * overall) / (below + weight)
-        return means.astype(np.float32)
+        mean, variance = self._field.moments(height)
+        if promised is not None:
+            mean = mean / (1 + variance * self._field.precision(mean, promised, in_flight))
+        return mean.astype(np.float32)
 
     def copy(self, arm: int, parent: int) -> None:
         """Let an arm without evidence begin with part of its parent's."""
-        self._reach(max(arm, parent) + 1)
-        if self.tickets[arm] == 0:
-            for column in _COLUMNS:
-                values = getattr(self, column)
-                values[arm] = self.inherit * values[parent]
+        self._field.copy(arm, parent)
 
     def add(self, survivor: int, ended: int) -> None:
         """Give an arm the evidence of another."""
-        self._reach(max(survivor, ended) + 1)
-        for column in _COLUMNS:
-            values = getattr(self, column)
-            values[survivor] += values[ended]
+        self._field.add(survivor, ended)
 
     def clear(self, arm: int) -> None:
-        """Drop the evidence of an arm."""
-        self._reach(arm + 1)
-        for column in _COLUMNS:
-            getattr(self, column)[arm] = 0.0
-
-    def _reach(self, height: int) -> None:
-        missing = height - len(self.tickets)
-        if missing > 0:
-            for column in _COLUMNS:
-                setattr(self, column, np.concatenate([getattr(self, column), np.zeros(missing)]))
+        """Drop the evidence and the place of an arm."""
+        self._field.clear(arm)
 
     def to_state(self) -> dict[str, Any]:
         """Return what `load_state` takes."""
-        return {column: getattr(self, column) for column in _COLUMNS}
+        return self._field.to_state()
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue exactly where `to_state` was taken."""
-        for column in _COLUMNS:
-            setattr(self, column, state[column])
+        self._field.load_state(state)
