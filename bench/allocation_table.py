@@ -7,18 +7,17 @@ its interval is a bootstrap over targets. What is missing is said to be missing.
 """
 
 import itertools
-import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.allocation import EQUAL_GRID, RESULTS, WITHOUT, read_results
+from bench.allocation import EQUAL_GRID, WITHOUT, read_results
 
 PAGE = Path("docs/allocation.md")
-PICTURE = Path("docs/allocation.svg")
+PICTURE = Path("docs/allocation.png")
 Cost = dict[tuple[str, int], float]
 Results = list[dict[str, Any]]
 
@@ -187,18 +186,17 @@ def draw(results: Results, path: Path) -> None:
             lines = _lines(results, target, policy, grid)
             if len(lines) == 0:
                 continue
-            (line,) = axes.plot(100 * grid, 100 * np.nanmean(lines, axis=0), label=policy, linewidth=1.2)
-            low, high = np.nanmin(lines, axis=0), np.nanmax(lines, axis=0)
-            axes.fill_between(
-                100 * grid, 100 * low, 100 * high, color=line.get_color(), alpha=0.15, linewidth=0
-            )
+            lines, shown = lines[:, ~np.isnan(lines).any(axis=0)], 100 * grid[~np.isnan(lines).any(axis=0)]
+            (line,) = axes.plot(shown, 100 * lines.mean(axis=0), label=policy, linewidth=1.2)
+            low, high = lines.min(axis=0), lines.max(axis=0)
+            axes.fill_between(shown, 100 * low, 100 * high, color=line.get_color(), alpha=0.15, linewidth=0)
         axes.set_xscale("log")
         axes.set_title(target, fontsize=9)
         axes.grid(visible=True, alpha=0.2)
     panels[0][0].legend(fontsize=7)
     figure.supxlabel("tokens, % of extracting everything")
     figure.supylabel("coverage, % of extracting everything")
-    figure.savefig(path)
+    figure.savefig(path, dpi=90)
 
 
 def _lines(results: Results, target: str, policy: str, grid: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -207,19 +205,7 @@ def _lines(results: Results, target: str, policy: str, grid: Sequence[float] | n
         if each["part"] == "clean" and each["target"] == target and each["policy"] == policy:
             spent, share = np.array(each["curve"]).T
             lines.append(np.where(grid <= spent[-1], np.interp(grid, spent, share), np.nan))
-    shown = np.array(lines)
-    if len(shown):
-        shown[:, np.isnan(shown).all(axis=0)] = np.nan
-    return shown
-
-
-def other(name: str, show: Callable[[dict[str, Any]], Iterable[str]]) -> Iterable[str]:
-    """Yield the rows of a benchmark that wrote a file of its own."""
-    path = RESULTS.parent / f"{name}.json"
-    if path.exists():
-        yield from show(json.loads(path.read_text()))
-    else:
-        yield f"| {name} | | not run |\n"
+    return np.array(lines)
 
 
 def main() -> None:
@@ -231,7 +217,7 @@ def main() -> None:
     lines += [f"| {what} | {asked} | {measured} |\n" for what, asked, measured in rows(results)]
     lines += ["\n## By target\n\n", *by_target(results)]
     lines += [
-        "\n![Coverage against tokens, for every target](allocation.svg)\n",
+        "\n![Coverage against tokens, for every target](allocation.png)\n",
         "\n## What each ingredient is worth\n\n",
         "Cost without it ÷ cost with all; above 1 it earns something.\n\n",
         *ablation(results),
