@@ -53,12 +53,10 @@ bench: install  ## Every figure of docs/benchmarks.md, in half an hour; the corp
 	@$(BENCH) -m bench.table
 
 # Results are kept run by run under bench/results/allocation: an interrupted benchmark goes on where it was.
-bench-allocation: install  ## Every figure of docs/allocation.md: policies, ablation, worlds, scale, logs; hours
+bench-allocation: install  ## Every figure of docs/allocation.md: policies, worlds, ablation; then scale and align; hours
 	@mkdir -p bench/results
 	@$(BENCH) -m bench.allocation
-	@$(BENCH) -m bench.bandit_worlds --seeds 20 --json bench/results/bandit-worlds.json
 	@$(BENCH) -m bench.decision --output bench/results/decision.json
-	@$(BENCH) -m bench.off_policy --output bench/results/off-policy.json
 	@$(BENCH) bench/align.py --output bench/results/align.json
 	@$(BENCH) -m bench.allocation_table
 
