@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import kafka.errors as k
+import tenacity
 from kafka import IsolationLevel, KafkaAdminClient, KafkaConsumer, OffsetSpec
 from kafka import TopicPartition as KafkaPartition
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -21,6 +22,7 @@ _COORDINATOR_MOVES = (k.CoordinatorNotAvailableError, k.CoordinatorLoadInProgres
 _COORDINATOR_SECONDS = 30.0
 _COORDINATOR_PAUSE = 0.2
 
+_BACK_OFF_SECONDS = 10.0  # a client whose nodes all went away asks none of them for about a second
 _LOOK_UP_MS = 30_000
 
 
@@ -169,11 +171,20 @@ class Cluster:
 
     def _offsets(self, names: Sequence[str], spec: OffsetSpec) -> Positions:
         partitions = self.partitions(names)
+        asked = dict.fromkeys(partitions, spec)
         with self._lock, translated(self.bootstrap):
-            found = self._admin().list_partition_offsets(
-                dict.fromkeys(partitions, spec), isolation_level=IsolationLevel.READ_COMMITTED
+            found = _when_reachable(
+                self._admin().list_partition_offsets, asked, isolation_level=IsolationLevel.READ_COMMITTED
             )
         return {self.short(at): found[at].offset for at in partitions}
+
+
+_when_reachable = tenacity.Retrying(
+    retry=tenacity.retry_if_exception_type(k.NodeNotReadyError),
+    stop=tenacity.stop_after_delay(_BACK_OFF_SECONDS),
+    wait=tenacity.wait_fixed(_COORDINATOR_PAUSE),
+    reraise=True,
+)
 
 
 def _known(options: dict[str, Any]) -> dict[str, Any]:
