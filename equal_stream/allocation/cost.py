@@ -8,6 +8,7 @@ all. The offline extractor has no price and sends no prompt: it reserves one tok
 stays within that, and costs no money.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ _LEAST_SHARE = 1000 / bound_for_bytes(1000, -bound_for_bytes(0, 0))  # of the by
 _PROMPT_TOKENS = PROMPT_BYTES / 4.0  # prose; only until the first answers tell
 _OUTPUT_GUESS = 0.25  # of the output limit; only until the first answers tell
 _SHRINKAGE = 5.0  # answers a cluster needs before its own mean counts as much as everyone's
+_NONE = (0.0, 0.0)  # tokens and answers of a cluster that never had one
 _FORGET = 0.995  # per answer: prompts and models change
 
 
@@ -84,9 +86,13 @@ class CostModel:
 
     def output(self, cluster_id: int) -> float:
         """Return the predicted output tokens of a passage of this cluster."""
-        mean = self._output[0] / self._output[1]
-        tokens, answers = self._clusters.get(cluster_id, (0.0, 0.0))
-        return float((tokens + _SHRINKAGE * mean) / (answers + _SHRINKAGE))
+        return self.outputs([cluster_id])[0]
+
+    def outputs(self, cluster_ids: Iterable[int]) -> list[float]:
+        """Return the predicted output tokens of a passage of each of these clusters."""
+        prior = _SHRINKAGE * float(self._output[0] / self._output[1])
+        known = (self._clusters.get(cluster_id, _NONE) for cluster_id in cluster_ids)
+        return [(tokens + prior) / (answers + _SHRINKAGE) for tokens, answers in known]
 
     def learn(self, cluster_id: int, tokens: int, tokens_in: int, tokens_out: int) -> None:
         """Take in one bill: the passage's encoder tokens, and what the provider counted."""

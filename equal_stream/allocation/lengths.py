@@ -13,12 +13,14 @@ class Lengths:
 
     def __init__(self) -> None:
         self.total = 0
+        self._longest = 0  # ever seen
         self._short = np.zeros(_EXACT, np.int64)
         self._long: Counter[int] = Counter()
 
     def add(self, size: int) -> None:
         """Count one more text."""
         self.total += 1
+        self._longest = max(self._longest, size)
         if size < _EXACT:
             self._short[size] += 1
         else:
@@ -36,7 +38,7 @@ class Lengths:
 
     def within(self, largest: float) -> int:
         """Return how many texts have at most so many bytes."""
-        if np.isinf(largest) and largest > 0:
+        if largest >= self._longest:
             return self.total
         short = int(self._short[: max(0, int(min(largest, _EXACT)) + 1)].sum()) if largest >= 0 else 0
         return short + sum(count for size, count in self._long.items() if size <= largest)
@@ -44,5 +46,6 @@ class Lengths:
     def recount(self, sizes: NDArray[np.int32]) -> None:
         """Count these texts (n,) and no others."""
         self.total = len(sizes)
+        self._longest = int(sizes.max(initial=0))
         self._short = np.bincount(sizes[sizes < _EXACT], minlength=_EXACT).astype(np.int64)
         self._long = Counter(sizes[sizes >= _EXACT].tolist())

@@ -76,8 +76,7 @@ class Market:
         self._prediction = prediction
         self._by_cost = ingredients is None or ingredients.cost
         outputs = np.zeros(arms.height, np.float32)
-        for cluster_id, row in arms.rows.items():
-            outputs[row] = cost.output(cluster_id)
+        outputs[list(arms.rows.values())] = cost.outputs(arms.rows)
         self._outputs = outputs
         self.price, self.burdens = self._prices()
         self.scale = np.float32(prediction.pairs_per_call.mean)

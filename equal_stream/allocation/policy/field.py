@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from equal_stream.allocation.policy.evidence import Evidence
 from equal_stream.allocation.policy.landscape import Landscape
 from equal_stream.allocation.policy.likeness import Likeness
-from equal_stream.allocation.policy.noise import Noise
+from equal_stream.allocation.policy.noise import Noise, Size
 
 _LEAST_LEVEL = 0.05  # predictions that are 20 times too high everywhere still leave room to learn
 _LEAST_RATIO = 0.25  # of the level, when noise is told from a mean: nothing is ever seen without noise
@@ -71,9 +71,11 @@ class Field:
         features = likeness.features if likeness else 0
         self._landscape = Landscape(features, self.shared * spread**2, _LEVEL_SPREAD**2)
         self._noise = Noise(shrinkage * spread**2, _TRUST)
+        self._size = Size()
         self._placed = np.zeros(0, bool)
         self._level = 1.0
         self._faded_at = 0.0
+        self._known: Moments | None = None  # asked for many times between two changes
 
     def locate(self, arm: int, centroid: NDArray[np.float32]) -> None:
         """Say where an arm lies: a unit vector (d,)."""
@@ -81,6 +83,7 @@ class Field:
             self._reach(arm + 1)
             self._landscape.place(arm, self._likeness.of(centroid))
             self._placed[arm] = True
+            self._known = None
 
     def update(self, arm: int, predicted: float, realised: float) -> float:
         """Take in one ticket; return the log density that was given to what it brought.
@@ -90,10 +93,10 @@ class Field:
         if predicted <= 0:
             return 0.0
         self._reach(arm + 1)
-        self._noise.learn_size(predicted)
+        self._size.learn(predicted)
         self.age(1.0)
         mean, variance = self._at(arm)
-        noise = self._noise.variance(self._at_least(mean), self._level, predicted / self._noise.size())
+        noise = self._noise.variance(self._at_least(mean), self._level, predicted / self._size.typical())
         surprise = (realised / predicted - mean) ** 2
         self._noise.learn(surprise, variance, noise)
         self._observe(arm, 1 / noise, realised / predicted / noise)
@@ -103,6 +106,7 @@ class Field:
 
     def age(self, tickets: float) -> None:
         """Let the time of so many tickets pass."""
+        self._known = None
         self._evidence.now += tickets
         passed = self._evidence.rate * (self._evidence.now - self._faded_at)
         if passed * _STEPS >= 1:
@@ -111,23 +115,21 @@ class Field:
 
     def moments(self, height: int) -> Moments:
         """Return mean and variance of the ratios of `height` arms."""
+        if self._known is not None and len(self._known.mean) == height:
+            return self._known
         self._reach(height)
         precision, weighted = self._evidence.all(height, self._variance)
         common, doubt = self._landscape.all(height)
         own = self._variance * (1 - self.shared * self._placed[:height])
         left = 1 / (1 + own * precision)
         mean = (common + own * weighted) * left
-        return Moments(np.maximum(mean, 0.0), left * left * doubt + own * left)
+        self._known = Moments(np.maximum(mean, 0.0), left * left * doubt + own * left)
+        return self._known
 
-    def precision(
-        self, mean: NDArray[np.float64], promised: NDArray[np.float64], in_flight: int
-    ) -> NDArray[np.float64]:
-        """Return how much (arms,) answers to gain that is promised, (arms,), will tell about the ratios."""
-        size = self._noise.size(float(promised.sum()), in_flight)
-        if size <= 0:
-            return np.zeros(len(promised))
+    def precision(self, mean: NDArray[np.float64], tickets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how much, (arms,), answers to so many typical tickets, (arms,), tell about ratios."""
         ratio = np.maximum(mean, _LEAST_RATIO * self._level)
-        told: NDArray[np.float64] = promised / (self._noise.relative * self._level * size * ratio)
+        told: NDArray[np.float64] = tickets / (self._noise.relative * self._level * ratio)
         return told
 
     def copy(self, arm: int, parent: int) -> None:
@@ -139,6 +141,7 @@ class Field:
             self._landscape.place(arm, self._landscape.features[parent, 1:])
             self._placed[arm] = True
         self._evidence.put(arm, *self._vaguer(parent, 1 - self.inherit))
+        self._known = None
 
     def add(self, survivor: int, ended: int) -> None:
         """Let an arm's evidence count for the arm it went into, as that of a neighbour."""
@@ -146,6 +149,7 @@ class Field:
         precision, weighted = self._evidence.at(survivor, self._variance)
         more_precision, more_weighted = self._vaguer(ended, 1.0)
         self._evidence.put(survivor, precision + more_precision, weighted + more_weighted)
+        self._known = None
 
     def clear(self, arm: int) -> None:
         """Drop the evidence and the place of an arm."""
@@ -153,6 +157,7 @@ class Field:
         self._evidence.put(arm, 0.0, 0.0)
         self._landscape.place(arm, np.zeros(self._landscape.features.shape[1] - 1))
         self._placed[arm] = False
+        self._known = None
 
     @property
     def _variance(self) -> float:
@@ -203,6 +208,7 @@ class Field:
             "evidence": self._evidence.to_state(),
             "landscape": self._landscape.to_state(),
             "noise": self._noise.to_state(),
+            "size": self._size.to_state(),
             "placed": self._placed,
             "level": self._level,
             "faded_at": self._faded_at,
@@ -213,5 +219,7 @@ class Field:
         self._evidence.load_state(state["evidence"])
         self._landscape.load_state(state["landscape"])
         self._noise.load_state(state["noise"])
+        self._size.load_state(state["size"])
         self._placed = state["placed"]
         self._level, self._faded_at = state["level"], state["faded_at"]
+        self._known = None

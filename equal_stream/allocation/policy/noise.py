@@ -1,4 +1,4 @@
-"""How noisy tickets are, learned: the size of a typical ticket and how far its ratio strays.
+"""How big and how noisy tickets are, learned.
 
 The variance of a ticket's ratio is relative noise × its cluster's ratio × the level ÷ its size in
 typical tickets: the quasi-Poisson law, under which twice the predicted gain tells twice as much. The
@@ -12,13 +12,39 @@ _MEMORY = 300.0  # tickets that the relative noise is a mean of
 _MOST = 4.0  # one surprise counts as this many times the noise known so far, at most: outliers are outliers
 
 
+class Size:
+    """The predicted gain of a typical ticket: a discounted mean."""
+
+    def __init__(self) -> None:
+        self._predicted = 0.0
+        self._tickets = 0.0
+
+    def learn(self, predicted: float) -> None:
+        """Take in how much a ticket promised."""
+        self._predicted = self._predicted * _KEEP + predicted
+        self._tickets = self._tickets * _KEEP + 1.0
+
+    def typical(self, promised: float = 0.0, in_flight: int = 0) -> float:
+        """Return the size of a typical ticket, those in flight included; 0 if there was none."""
+        tickets = self._tickets + in_flight
+        return (self._predicted + promised) / tickets if tickets > 0 else 0.0
+
+    def to_state(self) -> list[float]:
+        """Return what `load_state` takes."""
+        return [self._predicted, self._tickets]
+
+    def load_state(self, state: list[Any]) -> None:
+        """Continue exactly where `to_state` was taken."""
+        self._predicted, self._tickets = state
+
+
 class Noise:
-    """Size and relative noise of tickets.
+    """Relative noise of tickets: variance of a typical ticket's ratio over its squared mean.
 
     Parameters
     ----------
     relative
-        Variance of a typical ticket's ratio over its squared mean, assumed before any is seen.
+        What is assumed before any ticket is seen.
     trust
         Tickets that this assumption counts as.
     """
@@ -26,18 +52,11 @@ class Noise:
     def __init__(self, relative: float, trust: float) -> None:
         self._squares = relative * trust
         self._seen = trust
-        self._predicted = 0.0
-        self._tickets = 0.0
 
     @property
     def relative(self) -> float:
-        """Variance of a typical ticket's ratio over its squared mean."""
+        """The relative noise as known now."""
         return self._squares / self._seen
-
-    def learn_size(self, predicted: float) -> None:
-        """Take in how much a ticket promised."""
-        self._predicted = self._predicted * _KEEP + predicted
-        self._tickets = self._tickets * _KEEP + 1
 
     def learn(self, surprise: float, expected: float, variance: float) -> None:
         """Take in a squared surprise, where error of `expected` was due beside noise of `variance`."""
@@ -49,19 +68,14 @@ class Noise:
             self._squares *= _MEMORY / self._seen
             self._seen = _MEMORY
 
-    def size(self, promised: float = 0.0, in_flight: int = 0) -> float:
-        """Return the predicted gain of a typical ticket, those in flight included."""
-        tickets = self._tickets + in_flight
-        return (self._predicted + promised) / tickets if tickets > 0 else 0.0
-
     def variance(self, mean: float, level: float, tickets: float) -> float:
         """Return the variance of a ratio seen over so many typical tickets."""
         return self.relative * mean * level / tickets
 
     def to_state(self) -> list[float]:
         """Return what `load_state` takes."""
-        return [self._squares, self._seen, self._predicted, self._tickets]
+        return [self._squares, self._seen]
 
     def load_state(self, state: list[Any]) -> None:
         """Continue exactly where `to_state` was taken."""
-        self._squares, self._seen, self._predicted, self._tickets = state
+        self._squares, self._seen = state

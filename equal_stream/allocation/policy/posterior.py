@@ -1,22 +1,34 @@
 """How far each cluster's predictions can be believed: realised ÷ predicted gain, as it moves with time.
 
-A Gaussian belief over the ratios of all arms (`field`): one level, a landscape over centroids that near
-clusters share, and each cluster's own part, all of which drift. A ticket tells the more the more it was
-predicted to bring; how noisy tickets are is learned. Tickets under way count as evidence of nothing,
-by what they promise and as far as the belief is in doubt, so that an untested cluster gets a few tickets
-before the first answers and not the whole batch.
+Two Gaussian beliefs over the ratios of all arms (`field`), multiplied: pairs ÷ expected pairs, which is a
+matter of how pages are written and hardly moves, and gain ÷ predicted gain given the pairs, which moves
+with what is covered. Told apart they are known sooner: a call that brings two pairs instead of four says
+nothing about what a pair is worth. Where pairs are not told, the second stands for both. A ticket tells
+the more the more it was predicted to bring; how noisy tickets are is learned. Tickets under way count,
+by what they promise and as far as the belief is in doubt.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.allocation.policy.field import Field
 from equal_stream.allocation.policy.likeness import Likeness
+from equal_stream.allocation.policy.noise import Size
 
 _FEATURES = 128  # of a centroid: likeness is off by about a tenth
 _REACH = 0.6  # distance of unit vectors at which likeness has fallen to 0.6: a cosine of 0.82
+_PAIRS_SPREAD = 0.5  # of pairs ÷ expected pairs between arms, in units of its mean
+_PAIRS_LAST = 40.0  # pairs ÷ expected pairs moves so many times slower
+
+
+class _Beliefs(NamedTuple):
+    """Mean, variance, and what tickets under way will tell, of worth and of pairs: (arms,) each."""
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    told: NDArray[np.float64]
 
 
 class Posterior:
@@ -46,23 +58,51 @@ class Posterior:
         spread: float = 0.7,
         shared: float = 0.5,
     ) -> None:
-        likeness = Likeness(_FEATURES, _REACH) if shared > 0 else None
-        self._field = Field(
+        self._worth = Field(
             forget=forget,
             spread=spread,
             shared=shared,
             shrinkage=shrinkage,
             inherit=inherit,
-            likeness=likeness,
+            likeness=Likeness(_FEATURES, _REACH) if shared > 0 else None,
         )
+        self._pairs = Field(
+            forget=1 - (1 - forget) / _PAIRS_LAST,
+            spread=_PAIRS_SPREAD,
+            shared=0.0,
+            shrinkage=shrinkage,
+            inherit=inherit,
+        )
+        self._size = Size()
+        self._knows_pairs = False
 
     def locate(self, arm: int, centroid: NDArray[np.float32]) -> None:
         """Say where an arm lies: a unit vector (d,)."""
-        self._field.locate(arm, centroid)
+        self._worth.locate(arm, centroid)
 
-    def update(self, arm: int, predicted: float, realised: float) -> None:
-        """Take in one ended ticket; what was predicted as worthless teaches nothing."""
-        self._field.update(arm, predicted, realised)
+    def update(
+        self, arm: int, predicted: float, realised: float, pairs: int | None = None, expected: float = 0.0
+    ) -> float:
+        """Take in one ended ticket; return the log density that was given to what it brought.
+
+        What was predicted as worthless teaches nothing, and returns 0.
+
+        Parameters
+        ----------
+        predicted, realised
+            Gain, as predicted when the ticket was bought, and as it came.
+        pairs, expected
+            Pairs that it brought, and those that its predicted gain counted on. A ticket without pairs
+            says nothing about the worth of a pair.
+        """
+        if predicted <= 0:
+            return 0.0
+        self._size.learn(predicted)
+        if pairs is None or expected <= 0:
+            return self._worth.update(arm, predicted, realised)
+        self._knows_pairs = True
+        density = self._pairs.update(arm, expected, pairs)
+        return density + self._worth.update(arm, predicted * pairs / expected, realised)
 
     def means(
         self, height: int, promised: NDArray[np.float64] | None = None, in_flight: int = 0
@@ -72,27 +112,69 @@ class Posterior:
         `promised` (height,) is predicted gain that counts as evidence that nothing came of it, from
         `in_flight` tickets.
         """
-        mean, variance = self._field.moments(height)
-        if promised is not None:
-            mean = mean / (1 + variance * self._field.precision(mean, promised, in_flight))
-        return mean.astype(np.float32)
+        worth, pairs = self._beliefs(height, promised, in_flight)
+        doubt = 1 + worth.variance * worth.told + pairs.variance * pairs.told
+        return (worth.mean * pairs.mean / doubt).astype(np.float32)
+
+    def bounds(
+        self,
+        height: int,
+        optimism: float,
+        promised: NDArray[np.float64] | None = None,
+        in_flight: int = 0,
+    ) -> NDArray[np.float32]:
+        """Return mean plus `optimism` standard deviations of the ratio of each of `height` arms: float32.
+
+        The deviations are those that will be left when what is `promised`, (height,), by `in_flight`
+        tickets has been answered (Desautels, Krause and Burdick, 2014): what is being tried need not be
+        tried more.
+        """
+        worth, pairs = self._beliefs(height, promised, in_flight)
+        worth_left = worth.variance / (1 + worth.variance * worth.told)
+        pairs_left = pairs.variance / (1 + pairs.variance * pairs.told)
+        left = pairs.mean**2 * worth_left + worth.mean**2 * pairs_left + worth_left * pairs_left
+        return (worth.mean * pairs.mean + optimism * np.sqrt(left)).astype(np.float32)
 
     def copy(self, arm: int, parent: int) -> None:
         """Let an arm without evidence begin with part of its parent's."""
-        self._field.copy(arm, parent)
+        for field in (self._worth, self._pairs):
+            field.copy(arm, parent)
 
     def add(self, survivor: int, ended: int) -> None:
         """Give an arm the evidence of another."""
-        self._field.add(survivor, ended)
+        for field in (self._worth, self._pairs):
+            field.add(survivor, ended)
 
     def clear(self, arm: int) -> None:
         """Drop the evidence and the place of an arm."""
-        self._field.clear(arm)
+        for field in (self._worth, self._pairs):
+            field.clear(arm)
+
+    def _beliefs(
+        self, height: int, promised: NDArray[np.float64] | None, in_flight: int
+    ) -> tuple[_Beliefs, _Beliefs]:
+        nothing = np.zeros(height)
+        size = 0.0 if promised is None else self._size.typical(float(promised.sum()), in_flight)
+        tickets = nothing if promised is None or size <= 0 else promised / size
+        mean, variance = self._worth.moments(height)
+        worth = _Beliefs(mean, variance, self._worth.precision(mean, tickets))
+        if not self._knows_pairs:
+            return worth, _Beliefs(np.ones(height), nothing, nothing)
+        mean, variance = self._pairs.moments(height)
+        return worth, _Beliefs(mean, variance, self._pairs.precision(mean, tickets))
 
     def to_state(self) -> dict[str, Any]:
         """Return what `load_state` takes."""
-        return self._field.to_state()
+        return {
+            "worth": self._worth.to_state(),
+            "pairs": self._pairs.to_state(),
+            "size": self._size.to_state(),
+            "knows_pairs": self._knows_pairs,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue exactly where `to_state` was taken."""
-        self._field.load_state(state)
+        self._worth.load_state(state["worth"])
+        self._pairs.load_state(state["pairs"])
+        self._size.load_state(state["size"])
+        self._knows_pairs = state["knows_pairs"]
