@@ -106,7 +106,13 @@ def _documents(transport: Transport, verdict: Verdict) -> None:
 
 
 def _passages(transport: Transport, verdict: Verdict) -> dict[str, dict[str, Any]]:
-    embedded = {each["passage_id"]: each for each in values(read_all(transport, topics.EMBEDDED.name))}
+    refused = {
+        tuple(dict(record.headers)[f"dlq_{name}"] for name in ("partition", "offset"))
+        for record in read_all(transport, topics.dead_letter(topics.EMBEDDED.name))
+    }
+    records = read_all(transport, topics.EMBEDDED.name)
+    usable = [each for each in records if (b"%d" % each.partition, b"%d" % each.offset) not in refused]
+    embedded = {each["passage_id"]: each for each in values(usable)}
     assigned = values(read_all(transport, topics.ASSIGNED.name))
     names = {each["passage_id"] for each in assigned}
     verdict.figures |= {

@@ -25,6 +25,7 @@ from equal_stream.observability import metrics
 from equal_stream.roles import CLUSTERER
 from equal_stream.settings import Settings
 from equal_stream.snapshots import SnapshotStore
+from equal_stream.steps import Step, passed
 from equal_stream.transport.base import Consumer, OutgoingRecord, Positions, Producer, Record
 from equal_stream.transport.codec import decode, encode, trace_of
 from equal_stream.transport.dead_letters import dead_letter
@@ -108,12 +109,15 @@ class ClusterStage:
         """
         # 1. Decode.
         batch = self.decode(records)
+        passed(Step.PASSAGES_DECODED)
         # 2. Learn and assign.
         self.assign(batch)
+        passed(Step.PASSAGES_ASSIGNED)
         # 3. Save and encode; the state is on disk when this block ends.
         positions = self._consumer.positions()
         with self.saving(positions):
             outgoing = self.encode(batch)
+        passed(Step.CLUSTERS_SAVED)
         # 4. Publish and commit.
         self.commit(outgoing, positions)
         self._count(batch)
@@ -232,6 +236,8 @@ def assigned_record(
         model=passage.model,
         text_bytes=len(passage.text.encode("utf-8", "surrogatepass")),
         at=passage.at,
+        before=passage.before,
+        after=passage.after,
     )
     return encode(
         message, topic=topics.ASSIGNED.name, key=passage.passage_id, source=SOURCE, trace=trace_of(record)

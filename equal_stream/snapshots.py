@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from equal_stream.errors import EqualStreamError
+from equal_stream.steps import Step, passed
 from equal_stream.transport.base import Positions, TopicPartition
 
 _LOG = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class SnapshotStore:
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
+            passed(Step.SNAPSHOT_SYNCED)
             aside.replace(path)
             self._sync_directory()
         except OSError as error:
@@ -98,9 +100,11 @@ class SnapshotStore:
                 f"the snapshot {path} of {len(body):,} bytes cannot be written ({error.strerror or error}): "
                 "make room on its disk, or let this user write there; the ones before it are whole"
             ) from error
+        passed(Step.SNAPSHOT_IN_PLACE)
         self._next += 1
         for old in self._paths()[: -self.keep]:
             old.unlink(missing_ok=True)
+        passed(Step.SNAPSHOT_ALONE)
 
     def newest(self) -> Snapshot | None:
         """Return the newest snapshot that reads back, or None."""

@@ -17,8 +17,9 @@ from equal_stream.allocator.workers import Finished, Workers
 from equal_stream.errors import EqualStreamError
 from equal_stream.extraction.base import ExtractionResult, PassageText, Ticket
 from equal_stream.messages import JournalEntry
+from equal_stream.steps import Step, passed
 from equal_stream.store.base import Point, Store
-from equal_stream.transport.base import Consumer, Producer, Transaction
+from equal_stream.transport.base import Consumer, Positions, Producer, Transaction
 from equal_stream.transport.codec import encode, tombstone
 
 SOURCE = "allocator"
@@ -54,6 +55,8 @@ class Cycle:
         The passages' collection: whether a passage is still there, and its text.
     clock
         Returns the present instant.
+    acknowledged
+        Positions committed before this start; what lies before them is being read again.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Cycle:
         journal: JournalLookup,
         pace: Pace,
         clock: Callable[[], datetime],
+        acknowledged: Positions,
     ) -> None:
         self.core = core
         self._intake = intake
@@ -78,6 +82,7 @@ class Cycle:
         self._journal = journal
         self._pace = pace
         self._clock = clock
+        self._acknowledged = acknowledged
         self._committed = consumer.positions()
         self.tally = Tally()
         self.circuit = Circuit()
@@ -103,23 +108,27 @@ class Cycle:
         # 1. Take in.
         records = self._consumer.poll(INTAKE_RECORDS, 0.0 if self._workers.in_flight() else wait)
         turn = Turn(self._intake.take(records))
+        passed(Step.RECORDS_TAKEN_IN)
         # 2. Settle.
         finished = self._workers.finished(0.0 if records else wait)
         turn.settlements = [self._settle(each) for each in finished]
+        passed(Step.CALLS_SETTLED)
         # 3. Choose.
         if choose:
             self._choose(turn)
+        passed(Step.TICKETS_CHOSEN)
         # 4. Commit.
         self._commit(turn)
         # 5. Send.
         for ticket, passage in turn.calls:
             self._workers.submit(ticket, passage)
+            passed(Step.CALL_SENT)
         return bool(records or finished or turn.calls)
 
     def confirm(self) -> None:
         """Commit the positions once more; raises `Fenced` when a newer allocator has taken over."""
         with self._producer.transaction() as transaction:
-            transaction.commit_positions(self._consumer, self._committed)
+            transaction.commit_positions(self._consumer, self._forward(self._committed))
 
     def settle_open(self, tickets: Sequence[Ticket]) -> None:
         """End tickets left open by a crash: from the journal where their answer is, else in full."""
@@ -183,13 +192,17 @@ class Cycle:
         points = self._passages.get([ticket.passage_id for ticket in tickets])
         return {point.id: passage_text(point) for point in points if point is not None}
 
+    def _forward(self, positions: Positions) -> Positions:
+        """Return positions to commit: none goes back, since what was committed had its dead letters."""
+        return {at: max(offset, self._acknowledged.get(at, 0)) for at, offset in positions.items()}
+
     def _commit(self, turn: Turn) -> None:
         positions = self._consumer.positions()
         if turn.empty() and positions == self._committed:
             return
         with self._producer.transaction() as transaction:
             publish(turn, transaction)
-            transaction.commit_positions(self._consumer, positions)
+            transaction.commit_positions(self._consumer, self._forward(positions))
         self._committed = positions
         self.tally.count([*turn.settlements, *turn.dropped], len(turn.taken.withdrawn), turn.taken.dead)
 

@@ -76,4 +76,6 @@ def _assigned(point: Point) -> AssignedPassage | None:
         tokens=int(payload["tokens"]),
         vector=pack_vector(point.vector),
         text_bytes=len(str(payload["text"]).encode("utf-8", "surrogatepass")),
+        before=int(payload.get("before", 0)),
+        after=int(payload.get("after", 0)),
     )

@@ -23,6 +23,7 @@ from equal_stream.allocator.workers import Workers
 from equal_stream.messages import now
 from equal_stream.roles import ALLOCATOR
 from equal_stream.snapshots import SnapshotNotWritten, SnapshotStore
+from equal_stream.steps import Step, passed
 from equal_stream.store.base import Store
 from equal_stream.transport.base import Transport
 
@@ -110,6 +111,7 @@ class AllocatorService:
         # 1. Fence.
         self._producer = self._transport.producer(ALLOCATOR.group)
         self._consumer = self._transport.reader([topic.name for topic in INPUTS], ALLOCATOR.group)
+        passed(Step.EARLIER_FENCED)
         # 2. Load.
         snapshot = self._snapshots.newest()
         inputs = [topic.name for topic in INPUTS]
@@ -126,10 +128,12 @@ class AllocatorService:
             {at: offset for at, offset in marks.items() if at[0] == topics.JOURNAL.name},
         )
         self._journal.mark()
+        passed(Step.SNAPSHOT_LOADED)
         # 3. Replay.
         since = {at: offset for at, offset in marks.items() if at[0] in OWN_OUTPUTS}
         replayed = replay(read_to_end(self._transport, OWN_OUTPUTS, since), self.core, self._workers)
         _LOG.info("recovered: snapshot %s, %d records replayed", "found" if snapshot else "absent", replayed)
+        passed(Step.OUTPUTS_REPLAYED)
         # 4. Read on.
         acknowledged = self._consumer.committed()
         forget_references(read_to_end(self._transport, [topics.REFERENCES.name]), self.core)
@@ -145,10 +149,13 @@ class AllocatorService:
             journal=self._journal,
             pace=self._pace,
             clock=self._clock,
+            acknowledged=acknowledged,
         )
         self._retrieval = Retrieval(self.core, self._passages)
+        passed(Step.INPUTS_FOUND)
         # 5. End what is open.
         self._cycle.settle_open(self.core.open_tickets())
+        passed(Step.OPEN_TICKETS_ENDED)
         self._snapshot_at = time.monotonic() + self._snapshot_seconds
         self.recovered.set()
 
@@ -176,6 +183,7 @@ class AllocatorService:
         began = time.monotonic()
         own = self._transport.end_positions(OWN_OUTPUTS)
         self._cycle.confirm()
+        passed(Step.SNAPSHOT_CONFIRMED)
         floor = self._journal.floor(self.core.oldest_open())
         try:
             self._snapshots.save(self.core.to_state(), self._consumer.positions(), {**own, **floor})

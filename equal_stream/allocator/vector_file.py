@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.errors import EqualStreamError
+from equal_stream.steps import Step, passed
 
 _CHECKED_TOGETHER = 4096  # records
 
@@ -123,4 +124,5 @@ def _take_over(path: Path) -> None:
     aside = path.with_suffix(".partial")
     with contextlib.suppress(FileNotFoundError):
         shutil.copyfile(path, aside)
+        passed(Step.VECTORS_COPIED)
         aside.replace(path)

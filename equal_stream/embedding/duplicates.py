@@ -12,6 +12,7 @@ from equal_stream.embedding.claims import Claims
 from equal_stream.embedding.documents import StoredDocument
 from equal_stream.embedding.intake import Version
 from equal_stream.embedding.known import KnownDocuments
+from equal_stream.steps import Step, passed
 
 
 class DuplicateSearch:
@@ -48,7 +49,9 @@ class DuplicateSearch:
         remaining = [each for each in remaining if each.doc_id not in copies]
         # 3. Claim the rest; who lost a race for a claim repeats the winner.
         self._claims.take_over([each for each in remaining if each.fingerprint.content_hash in void])
+        passed(Step.CLAIMS_TAKEN_OVER)
         lost = self._claims.insert(remaining)
+        passed(Step.CLAIMS_MADE)
         late, _ = self._claimed(
             [each for each in remaining if each.fingerprint.content_hash in lost], becoming
         )

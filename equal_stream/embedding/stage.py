@@ -29,6 +29,7 @@ from equal_stream.embedding.versions import against_stored, newest_of_batch
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import DocumentResult, now
 from equal_stream.settings import PassageSettings
+from equal_stream.steps import Step, passed
 from equal_stream.store.base import Store
 from equal_stream.transport.base import Consumer, Positions, Producer, Record
 from equal_stream.transport.codec import dead_letter
@@ -132,6 +133,7 @@ class EmbeddingStage:
         self._reuse_vectors(batch)
         self._find_strays(batch)
         self._known.expect(batch.documents)
+        passed(Step.BATCH_PREPARED)
         return batch
 
     def encode(self, batch: Batch) -> int:
@@ -143,6 +145,7 @@ class EmbeddingStage:
         new = batch.unencoded()
         for each, vector in zip(new, self._encoder.encode([each.passage.text for each in new]), strict=True):
             each.vector = vector
+        passed(Step.BATCH_ENCODED)
         return len(new)
 
     def store(self, batch: Batch) -> None:
@@ -163,10 +166,14 @@ class EmbeddingStage:
         ]
         documents = batch.documents
         self._documents.upsert([document.point() for document in documents])
+        passed(Step.DOCUMENTS_STORED)
         for first in range(0, len(points), _POINTS_AT_ONCE):
             self._passages.upsert(points[first : first + _POINTS_AT_ONCE])
+            passed(Step.PASSAGES_STORED)
         self._passages.delete([passage for item in batch.items for passage in item.removed])
+        passed(Step.PASSAGES_DELETED)
         self._duplicates.release([old for item in batch.items if (old := left_content(item)) is not None])
+        passed(Step.CLAIMS_RELEASED)
         self._known.settle(documents)
 
     def publish(self, batch: Batch, producer: Producer, consumer: Consumer) -> None:

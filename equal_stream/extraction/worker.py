@@ -23,6 +23,7 @@ from equal_stream.extraction.pairtext import pair_text
 from equal_stream.extraction.protected import ProtectedQuestions
 from equal_stream.messages import JournalEntry, pack_vector
 from equal_stream.settings import ExtractionSettings
+from equal_stream.steps import Step, passed
 
 
 class PairEncoder(Protocol):
@@ -66,12 +67,16 @@ class ExtractionWorker:
 
     async def extract(self, ticket: Ticket, passage: PassageText) -> ExtractionResult:
         """Spend the ticket and return its result; what goes wrong is in the result, never raised."""
+        passed(Step.CALL_BEGUN)
         answer = await self._asker.ask(ticket, passage)
+        passed(Step.CALL_ANSWERED)
         if isinstance(answer, NoAnswer):
             result = _without_answer(ticket, answer)
         else:
             await self._journal.append(answer)
+            passed(Step.ANSWER_JOURNALED)
             result = await self.recover(ticket, passage, answer)
+            passed(Step.ANSWER_JUDGED)
         self._counts[result.status] += 1
         if result.reason:
             self._counts[f"reason:{result.reason}"] += 1

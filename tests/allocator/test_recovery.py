@@ -10,9 +10,11 @@ import pytest
 
 from equal_stream import topics
 from equal_stream.allocator import reading
+from equal_stream.allocator.intake import INPUTS
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.errors import ConfigurationError
 from equal_stream.messages import JournalEntry, now
+from equal_stream.roles import ALLOCATOR
 from equal_stream.transport.base import OutgoingRecord
 from equal_stream.transport.exceptions import Fenced, TransportUnavailable
 from tests.allocator.world import PromptWorkers, World, run
@@ -138,6 +140,27 @@ def test_a_reference_whose_removal_was_compacted_away_meanwhile_is_gone_after_a_
     second.recover()
     assert second.core.references() == [("t", "1")]
     second.close()
+
+
+def test_positions_that_were_committed_never_go_back_while_old_records_are_read_again(world: World) -> None:
+    world.reference("t", "1", "apples")
+    world.producer.send(OutgoingRecord(topics.REFERENCES.name, b"t/2", b"{not json"))
+    world.producer.flush()
+    world.passage("apples", 1)
+    workers = PromptWorkers()
+    workers.silent = True
+    first = world.service(workers)
+    first.recover()
+    run(first, turns=3)
+    inputs = [topic.name for topic in INPUTS]
+    committed = world.transport.group_positions(ALLOCATOR.group, inputs)
+    second = world.service(PromptWorkers(capacity=0))
+    second.recover()  # ends the open ticket, in a transaction, with the references still to be read again
+    assert world.transport.group_positions(ALLOCATOR.group, inputs) == committed
+    third = world.service(PromptWorkers(capacity=0))
+    third.recover()
+    run(third, turns=3)
+    assert len(world.records(topics.dead_letter(topics.REFERENCES.name))) == 1
 
 
 def test_a_ledger_that_holds_something_else_is_a_mistake_to_report_and_not_to_repeat(world: World) -> None:

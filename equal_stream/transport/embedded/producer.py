@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from equal_stream.steps import Step, passed
 from equal_stream.transport.base import Consumer, OutgoingRecord, TopicPartition
 from equal_stream.transport.embedded import housekeeping, log
 from equal_stream.transport.embedded.catalog import Catalog, LogTopic
@@ -94,6 +95,8 @@ class EmbeddedProducer:
                 return
             with self._database.writing() as connection:
                 grown = log.append(connection, self._waiting)
+                passed(Step.BULK_WRITTEN)
+            passed(Step.BULK_DURABLE)
             self._waiting = []
             self._waiting_bytes = 0
             self._tidy(grown)
@@ -141,9 +144,13 @@ class EmbeddedProducer:
         with self._lock:
             with self._database.writing() as connection:
                 self._check_epoch(connection)
+                passed(Step.TRANSACTION_BEGUN)
                 for claim in transaction.claims:
                     claim.apply(connection)
+                passed(Step.TRANSACTION_POSITIONED)
                 grown = log.append(connection, transaction.records)
+                passed(Step.TRANSACTION_WRITTEN)
+            passed(Step.TRANSACTION_COMMITTED)
             self._tidy(grown)
 
     def _take_over(self) -> int:

@@ -11,6 +11,7 @@ import kafka.errors as k
 from kafka import KafkaProducer
 
 from equal_stream.settings import KafkaSettings
+from equal_stream.steps import Step, passed
 from equal_stream.transport.base import OutgoingRecord
 from equal_stream.transport.exceptions import (
     Fenced,
@@ -75,6 +76,8 @@ class KafkaLogProducer:
 
     def flush(self) -> None:
         """Wait until everything handed over is durable, or raise what befell the first that is not."""
+        if self._id is None:
+            passed(Step.BULK_WRITTEN)
         try:
             self._client.flush(timeout=self._patience)
         except k.KafkaTimeoutError as error:
@@ -82,6 +85,8 @@ class KafkaLogProducer:
         failed, self._failures = self._failures, []
         if failed:
             raise translate(failed[0], self._cluster.bootstrap) from failed[0]
+        if self._id is None:
+            passed(Step.BULK_DURABLE)
 
     @contextmanager
     def transaction(self) -> Iterator[KafkaTransaction]:
@@ -155,14 +160,17 @@ class KafkaLogProducer:
         self._failures = []
         with translated(self._cluster.bootstrap):
             self._client.begin_transaction()
+        passed(Step.TRANSACTION_BEGUN)
 
     def _commit(self, transaction: KafkaTransaction) -> None:
         """Commit in three steps; until the last one nothing is visible, and an error aborts."""
         # 1. Every record is at the broker.
         self.flush()
+        passed(Step.TRANSACTION_WRITTEN)
         # 2. Positions join the transaction; the broker checks the members' generations.
         for claim in transaction.claims:
             self._join(claim)
+        passed(Step.TRANSACTION_POSITIONED)
         # 3. The broker writes the decision. Without its answer, the decision is not known.
         try:
             call_within(self._patience, self._client.commit_transaction)
@@ -173,6 +181,7 @@ class KafkaLogProducer:
                 f"Kafka at {self._cluster.bootstrap} did not say whether a transaction of {self._id} is "
                 f"committed ({type(error).__name__}): stop this process and recover"
             ) from error
+        passed(Step.TRANSACTION_COMMITTED)
 
     def _join(self, claim: Claim) -> None:
         """Add positions to the open transaction."""

@@ -1,0 +1,114 @@
+"""What must hold of log, store and bill once a service that crashed has come to rest."""
+
+from collections import Counter
+
+import msgspec
+
+from bench.audit import audit, read_all, values
+from equal_stream import topics
+from equal_stream.allocator.intake import INPUTS
+from equal_stream.roles import ALLOCATOR, CLUSTERER, EMBEDDER
+from equal_stream.transport.base import Record, TopicPartition, Transport
+from equal_stream.transport.factory import open_transport
+from tests.crashes.life import CAP, Ending, Life
+from tests.crashes.llm import bill_of
+
+_INPUTS = {EMBEDDER: [topics.CRAWL], CLUSTERER: [topics.EMBEDDED], ALLOCATOR: INPUTS}
+
+
+def broken_promises(life: Life) -> list[str]:
+    """Return what does not hold after the last life, in sentences; empty when all is well."""
+    ending = msgspec.json.decode(life.ending.read_bytes(), type=Ending)
+    transport = open_transport(life.settings)
+    try:
+        bill = {"detail": bill_of(life.bill)}
+        problems = list(audit(transport, {}, CAP, bill, crashed=True).problems)
+        problems += [
+            *_unread(transport),
+            *_passages(transport, ending),
+            *_pairs(transport, ending),
+            *_paid_again(transport, life),
+        ]
+    finally:
+        transport.close()
+    return problems
+
+
+def _unread(transport: Transport) -> list[str]:
+    """Everything was read and committed, and what was of no use is a dead letter once."""
+    problems = []
+    for role, inputs in _INPUTS.items():
+        names = [topic.name for topic in inputs]
+        committed = transport.group_positions(role.group, names)
+        behind = {at for at, end in transport.end_positions(names).items() if committed.get(at, 0) < end}
+        behind = {at for at in behind if _from(transport, at, committed.get(at, 0))}
+        problems += [f"{role.group} has not committed {at}" for at in sorted(behind)]
+    for topic, count in ((topics.CRAWL, 2), (topics.EMBEDDED, 1), (topics.REFERENCES, 1)):
+        found = len(read_all(transport, topics.dead_letter(topic.name)))
+        if found != count:
+            problems.append(f"{topic.name} has {found} dead letters, {count} are due")
+    return problems
+
+
+def _from(transport: Transport, at: TopicPartition, offset: int) -> list[Record]:
+    """Return the records of a partition from an offset on: a log may end in records that say nothing."""
+    return [each for each in read_all(transport, at[0]) if each.partition == at[1] and each.offset >= offset]
+
+
+def _passages(transport: Transport, ending: Ending) -> list[str]:
+    """Passages are published and assigned once, and those in the store are those the log leaves."""
+    problems = []
+    embedded = Counter(
+        each["passage_id"] for each in values(read_all(transport, topics.EMBEDDED.name)) if "vector" in each
+    )
+    assigned = values(read_all(transport, topics.ASSIGNED.name))
+    told = values(read_all(transport, topics.DOCUMENT_OUTCOMES.name))
+    removed = {passage for outcome in told for passage in outcome["removed"]}
+    if embedded != Counter(each["passage_id"] for each in assigned):
+        problems.append("passages and their assignments are not the same")
+    if twice := [passage for passage, count in embedded.items() if count > 1]:
+        problems.append(f"{len(twice)} passages were published more than once")
+    if set(ending.stored) != embedded.keys() - removed:
+        problems.append("the store does not hold what the log says")
+    if ending.stored != ending.named:
+        problems.append("the store holds passages that no document names, or lacks some")
+    born = {each["cluster_id"] for each in values(read_all(transport, topics.CLUSTER_EVENTS.name))}
+    if unborn := {each["cluster_id"] for each in assigned} - born:
+        problems.append(f"clusters {unborn} were never born")
+    return problems
+
+
+def _pairs(transport: Transport, ending: Ending) -> list[str]:
+    """Pairs in force are of passages that are there, and nothing else was withdrawn."""
+    published = read_all(transport, topics.PAIRS.name)
+    of_passage = {each["qa_id"]: each["passage_id"] for each in values(published)}
+    withdrawn = [record.key.decode() for record in published if record.value is None and record.key]
+    stored = set(ending.stored)
+    due = {qa_id for qa_id, passage in of_passage.items() if passage not in stored}
+    problems = []
+    if set(withdrawn) != due:
+        problems.append(f"{len(due)} pairs are to be withdrawn, and {len(set(withdrawn))} are")
+    if len(withdrawn) != len(set(withdrawn)):
+        problems.append("a pair was withdrawn more than once")
+    if due == of_passage.keys():
+        problems.append("no pair is left: the walk proves nothing")
+    return problems
+
+
+def _paid_again(transport: Transport, life: Life) -> list[str]:
+    """An answer in the journal is used; another call for its passage was made only if one was lost."""
+    outcomes = values(read_all(transport, topics.EXTRACTIONS.name))
+    journaled = {record.key.decode() for record in read_all(transport, topics.JOURNAL.name) if record.key}
+    problems = []
+    if unused := {each["request_id"] for each in outcomes if each["status"] == "unknown"} & journaled:
+        problems.append(f"{len(unused)} answers in the journal were charged as lost")
+    lost = Counter(each["passage_id"] for each in outcomes if each["status"] == "unknown")
+    calls = Counter(each["passage_id"] for each in bill_of(life.bill))
+    again = [passage for passage, count in calls.items() if count > 1 + lost[passage]]
+    if again:
+        problems.append(f"{len(again)} passages were paid for again though an answer was there")
+    if stray := {each["client_request_id"] for each in bill_of(life.bill)} - {
+        each["request_id"] for each in outcomes
+    }:
+        problems.append(f"{len(stray)} calls were billed that the log does not know")
+    return problems

@@ -1,0 +1,182 @@
+"""Walks over all points of the commit paths: crash there, come back, go on, and see what was promised.
+
+What points there are is not written down anywhere: an undisturbed life and one that recovers tell. Every
+step must be among them. As a program it walks all of them and prints what it found:
+
+    python -m tests.crashes.walk --transport kafka
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import msgspec
+from msgspec.structs import replace
+
+from deploy.kafka.local_broker import LocalBroker
+from equal_stream.steps import Step
+from tests.crashes.life import CRASHED, Ending, Life, Point
+from tests.crashes.nursery import LifeFailed, Nursery
+from tests.crashes.promises import broken_promises
+
+MEMORY = Path("/dev/shm")
+AMID_CALLS = Point("extractor", Step.ANSWER_JOURNALED, "first")  # some answers are journaled, some are not
+AFTER_CRASH = ""  # the part of a life that begins where another was ended
+
+
+Lives = Sequence[tuple[list[str], Point | None]]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Lives one after the other on the same log: what each is fed, and where it is to end, by `point`."""
+
+    point: Point
+    lives: Lives
+
+
+@dataclass
+class Verdict:
+    """What became of a walk: problems in sentences, none when every promise held."""
+
+    point: Point
+    problems: list[str] = field(default_factory=list)
+
+
+def walks(undisturbed: Ending, recovered: Ending, times: int = 1) -> Iterator[Walk]:
+    """Yield a walk for each point that the two lives passed, for the first few `times` they passed it.
+
+    A point of the crawl's first part is mostly one of its second part as well: the same walk crashes at
+    both. Recovery with tickets open is reached by a crash amid calls.
+    """
+    passed = set(undisturbed.passed)
+    for point in undisturbed.passed:
+        if point.count > times:
+            continue
+        if point.part == "first":
+            twin = replace(point, part="changes")
+            second = twin if twin in passed else None
+            lives = [(["first"], point), ([AFTER_CRASH, "changes"], second), ([AFTER_CRASH], None)]
+        elif replace(point, part="first") not in passed:
+            lives = [(["first", "changes"], point), ([AFTER_CRASH], None)]
+        else:
+            continue
+        yield Walk(point, lives)
+    for point in recovered.passed:
+        if point.part == AFTER_CRASH and point.role == "recovery" and point.count <= times:
+            lives = [(["first"], AMID_CALLS), ([AFTER_CRASH], point), ([AFTER_CRASH, "changes"], None)]
+            yield Walk(point, lives)
+
+
+class Walker:
+    """Takes walks on logs of its own; a context manager.
+
+    Parameters
+    ----------
+    bootstrap
+        The broker to walk on; empty for the embedded transport.
+    """
+
+    def __init__(self, bootstrap: str = "") -> None:
+        self._bootstrap = bootstrap
+        memory = MEMORY if MEMORY.is_dir() else None
+        self._directory = Path(tempfile.mkdtemp(prefix="crashes-", dir=memory))
+        self._nursery = Nursery(self._directory / "said.txt")
+
+    def __enter__(self) -> Self:
+        self._nursery.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._nursery.__exit__(kind, error, trace)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def references(self) -> tuple[Ending, Ending]:
+        """Live undisturbed, and once more with a crash amid calls; return how both ended."""
+        undisturbed = [(["first", "changes"], None)]
+        recovered = [(["first"], AMID_CALLS), ([AFTER_CRASH, "changes"], None)]
+        return self._taken(undisturbed), self._taken(recovered)
+
+    def walk(self, walk: Walk) -> Verdict:
+        """Take a walk and audit what it leaves."""
+        try:
+            return Verdict(walk.point, broken_promises(self._lives(walk.lives)))
+        except LifeFailed as error:
+            return Verdict(walk.point, [str(error)])
+
+    def _taken(self, lives: Lives) -> Ending:
+        life = self._lives(lives)
+        if problems := broken_promises(life):
+            raise LifeFailed(f"without a crash at a point of its own: {problems}")
+        return msgspec.json.decode(life.ending.read_bytes(), type=Ending)
+
+    def _lives(self, lives: Lives) -> Life:
+        name = uuid4().hex[:8]
+        directory = self._directory / name
+        directory.mkdir()
+        for number, (parts, crash) in enumerate(lives, 1):
+            life = Life(
+                directory=str(directory),
+                parts=parts,
+                crash=crash,
+                bootstrap=self._bootstrap,
+                prefix=f"{name}.",
+            )
+            code = self._nursery.live(life)
+            late = crash is not None and crash.count > 1 and code == 0  # there was less to do this time
+            if code != (CRASHED if crash else 0) and not late:
+                wanted = f"never came to {crash}" if crash and not code else f"ended with {code}"
+                raise LifeFailed(f"life {number} {wanted}: {self._nursery.said()}")
+        return life
+
+
+def steps_missing(*endings: Ending) -> set[Step]:
+    """Return the steps that were never passed."""
+    return set(Step) - {point.step for ending in endings for point in ending.passed}
+
+
+def main() -> int:
+    """Walk all points on one transport and print a line for each."""
+    parser = argparse.ArgumentParser(description="Crash at every step of every commit path.")
+    parser.add_argument("--transport", choices=["embedded", "kafka"], default="embedded")
+    parser.add_argument(
+        "--times", type=int, default=1, help="of those a point is passed (default: the first)"
+    )
+    arguments = parser.parse_args()
+    if arguments.transport == "embedded":
+        return _walk_all("", arguments.times)
+    with LocalBroker() as broker:
+        return _walk_all(broker.bootstrap, arguments.times)
+
+
+def _walk_all(bootstrap: str, times: int) -> int:
+    taken = broken = 0
+    with Walker(bootstrap) as walker:
+        endings = walker.references()
+        missing = steps_missing(*endings)
+        for walk in walks(*endings, times):
+            verdict = walker.walk(walk)
+            taken += 1
+            broken += bool(verdict.problems)
+            print(
+                "BROKEN" if verdict.problems else "held  ",
+                verdict.point,
+                *verdict.problems,
+                sep="  ",
+                flush=True,
+            )
+    print(f"{taken} walks, {broken} broke a promise; steps never passed: {sorted(missing) or 'none'}")
+    return 1 if broken or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
