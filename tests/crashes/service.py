@@ -4,6 +4,7 @@ What decides and what commits is the service's own; only the loops around it are
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -32,6 +33,7 @@ from equal_stream.snapshots import SnapshotStore
 from equal_stream.store.factory import open_embedded
 from equal_stream.transport.base import Transport
 from tests.crashes.llm import DIMENSION, PRICES, BookkeepingLLM, WordEncoder
+from tests.crashes.open_transactions import OpenTransactions
 
 CALLS_AT_ONCE = 3
 BATCH = 4  # crawl records prepared together: several batches, two of them in work at once
@@ -87,11 +89,13 @@ class WholeService:
     def __init__(self, settings: Settings, transport: Transport, bill: Path, turn: Turn) -> None:
         encoder = WordEncoder()
         self._turn = turn
+        self._transport = transport
         self._wait = POLL_SECONDS[settings.transport]
         state = settings.data_dir / "state"
+        self._open = OpenTransactions(settings, transport)
         turn.role = "embedder"
         self._stores = open_embedded(settings, encoder.identity, encoder.dimension, wait_seconds=10)
-        self._publisher = transport.producer(f"{EMBEDDERS}-{id(self)}")
+        self._publisher = transport.producer(f"{EMBEDDERS}-{os.getpid()}")
         self._crawl = transport.member([topics.CRAWL.name], EMBEDDERS)
         self._embedding = EmbeddingStage(
             encoder, self._stores.passages, self._stores.documents, settings.passages
@@ -176,5 +180,8 @@ class WholeService:
         return moved or self._workers.in_flight() > 0
 
     def _behind(self) -> bool:
-        lags = {**self._crawl.lag(), **self._embedded.lag(), **self._allocator.look().lag}
-        return any(lags.values()) or not self._crawl.assignment()
+        """Tell whether a record waits for a role, or is held back."""
+        ends = self._transport.end_positions([topics.CRAWL.name, topics.EMBEDDED.name])
+        read = {**self._crawl.positions(), **self._embedded.positions()}
+        waits = any(read.get(at, -1) < end for at, end in ends.items())
+        return waits or any(self._allocator.look().lag.values()) or self._open.any()

@@ -10,7 +10,8 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from tests.crashes.promises import broken_promises
 
 MEMORY = Path("/dev/shm")
 AMID_CALLS = Point("extractor", Step.ANSWER_JOURNALED, "first")  # some answers are journaled, some are not
+AT_ONCE = 6  # walks on a broker: each waits for seconds until it gives up what a crash left open
 AFTER_CRASH = ""  # the part of a life that begins where another was ended
 
 
@@ -82,13 +84,16 @@ class Walker:
     ----------
     bootstrap
         The broker to walk on; empty for the embedded transport.
+    at_once
+        How many walks are under way together: most of the time one only waits for the broker.
     """
 
-    def __init__(self, bootstrap: str = "") -> None:
+    def __init__(self, bootstrap: str = "", at_once: int = 2) -> None:
         self._bootstrap = bootstrap
         memory = MEMORY if MEMORY.is_dir() else None
         self._directory = Path(tempfile.mkdtemp(prefix="crashes-", dir=memory))
         self._nursery = Nursery(self._directory / "said.txt")
+        self._pool = ThreadPoolExecutor(at_once)
 
     def __enter__(self) -> Self:
         self._nursery.__enter__()
@@ -97,6 +102,7 @@ class Walker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._pool.shutdown(cancel_futures=True)
         self._nursery.__exit__(kind, error, trace)
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -104,10 +110,14 @@ class Walker:
         """Live undisturbed, and once more with a crash amid calls; return how both ended."""
         undisturbed = [(["first", "changes"], None)]
         recovered = [(["first"], AMID_CALLS), ([AFTER_CRASH, "changes"], None)]
-        return self._taken(undisturbed), self._taken(recovered)
+        first, second = self._pool.map(self._taken, [undisturbed, recovered])
+        return first, second
 
-    def walk(self, walk: Walk) -> Verdict:
-        """Take a walk and audit what it leaves."""
+    def walk_all(self, walks: Iterable[Walk]) -> Iterator[Verdict]:
+        """Take walks and audit what they leave."""
+        yield from self._pool.map(self._walk, walks)
+
+    def _walk(self, walk: Walk) -> Verdict:
         try:
             return Verdict(walk.point, broken_promises(self._lives(walk.lives)))
         except LifeFailed as error:
@@ -160,11 +170,10 @@ def main() -> int:
 
 def _walk_all(bootstrap: str, times: int) -> int:
     taken = broken = 0
-    with Walker(bootstrap) as walker:
+    with Walker(bootstrap, AT_ONCE if bootstrap else 2) as walker:
         endings = walker.references()
         missing = steps_missing(*endings)
-        for walk in walks(*endings, times):
-            verdict = walker.walk(walk)
+        for verdict in walker.walk_all(walks(*endings, times)):
             taken += 1
             broken += bool(verdict.problems)
             print(
