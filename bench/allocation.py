@@ -45,7 +45,7 @@ EQUAL_GRID: dict[str, dict[str, Any]] = {
     "equal, 5 a pull": {"per_pull": 5},
     "equal as released": {"alpha": 0.001, "neighbours": 0.2, "unvisited": 0.12},
 }
-WITHOUT = ("cost", "calibration", "correlation", "lineage", "forgetting", "floor", "yields", "head")
+WITHOUT = ("cost", "calibration", "correlation", "lineage", "forgetting", "floor", "spread", "yields", "head")
 STREAM_BUDGETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 SWITCHES = (
     ("gsm8k_test", "nl2bash"),

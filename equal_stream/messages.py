@@ -79,7 +79,10 @@ class DocumentOutcome(Message, frozen=True, kw_only=True):
 
 
 class EmbeddedPassage(Message, frozen=True, kw_only=True):
-    """A passage with its unit vector (`passages.embedded`); `text` is the document's text[start:end]."""
+    """A passage with its unit vector (`passages.embedded`); `text` is the document's text[start:end].
+
+    `before` and `after`: how many passages its document has before and after it.
+    """
 
     passage_id: str
     doc_id: str
@@ -93,12 +96,15 @@ class EmbeddedPassage(Message, frozen=True, kw_only=True):
     vector: bytes
     model: str
     at: datetime | None = None
+    before: Count = 0
+    after: Count = 0
 
 
 class AssignedPassage(Message, frozen=True, kw_only=True):
     """A passage and its cluster (`passages.assigned`); `similarity` is the cosine to the centroid.
 
-    `text_bytes` is the UTF-8 length of the passage's text: what bounds the price of reading it.
+    `text_bytes` is the UTF-8 length of the passage's text: what bounds the price of reading it. `before` and
+    `after`: how many passages its document has before and after it.
     """
 
     passage_id: str
@@ -113,6 +119,8 @@ class AssignedPassage(Message, frozen=True, kw_only=True):
     model: str = ""
     text_bytes: Count = 0
     at: datetime | None = None
+    before: Count = 0
+    after: Count = 0
 
 
 class ClusterEvent(Message, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ A row keeps its place while its passage waits or is in flight; rows that become 
 releases, an old gain is an upper bound of the present one, so old gains say whom to evaluate anew; `pages`
 keep the highest of them at hand, `listing` those that were found to be the best.
 
-Memory a passage: some 70 bytes of numbers, ids and their index, 150 more a document (`Documents`), an eighth
+Memory a passage: some 80 bytes of numbers, ids and their index, 150 more a document (`Documents`), an eighth
 of both to grow, and the vector where `VectorStorage` is memory: 388 bytes at 384 dimensions. `least_valuable`
 bounds it: when the table is full, those leave, counted; the store still has them and may offer them again.
 """
@@ -20,6 +20,7 @@ from equal_stream.allocation.growth import grown
 from equal_stream.allocation.lengths import Lengths
 from equal_stream.allocation.listing import Listing
 from equal_stream.allocation.pages import NOTHING, SIZE, Pages
+from equal_stream.allocation.passage_forms import FARTHEST, PassageForms, site_of
 from equal_stream.allocation.passage_rows import PassageIds, PassageRows
 from equal_stream.allocation.quantise import quantise, restore
 from equal_stream.allocation.vector_storage import MemoryVectors, VectorStorage
@@ -29,6 +30,10 @@ _COLUMNS = {
     "bytes": np.int32,
     "clusters": np.int32,
     "documents": np.int32,
+    "site": np.uint32,
+    "section": np.uint32,
+    "before": np.uint8,
+    "after": np.uint8,
     "gain": np.float32,
     "waiting": bool,
     "taken": bool,
@@ -61,6 +66,8 @@ class Candidates:
         (rows,) int32; row of the passage's cluster in `Arms`.
     documents
         (rows,) int32; number of the passage's document, see `document`.
+    site, section, before, after
+        (rows,) uint32 and uint8; see `PassageForms`.
     gain
         (rows,) float32; predicted gain when last evaluated, of all targets together.
     waiting
@@ -77,6 +84,10 @@ class Candidates:
     bytes: NDArray[np.int32]
     clusters: NDArray[np.int32]
     documents: NDArray[np.int32]
+    site: NDArray[np.uint32]
+    section: NDArray[np.uint32]
+    before: NDArray[np.uint8]
+    after: NDArray[np.uint8]
     gain: NDArray[np.float32]
     waiting: NDArray[np.bool_]
     taken: NDArray[np.bool_]
@@ -115,6 +126,8 @@ class Candidates:
         tokens: int,
         text_bytes: int,
         cluster: int,
+        before: int = 0,
+        after: int = 0,
     ) -> int:
         """Put a new passage in as waiting; return its row.
 
@@ -125,6 +138,8 @@ class Candidates:
         self.documents[row] = self._documents.use(doc_id, url)
         self.give_vector(row, vector)
         self.tokens[row], self.bytes[row], self.clusters[row] = tokens, text_bytes, cluster
+        self.site[row], self.section[row] = site_of(url)
+        self.before[row], self.after[row] = min(before, FARTHEST), min(after, FARTHEST)
         self.gain[row] = 0.0
         self.waiting[row] = self.taken[row] = self.fresh[row] = True
         self._unseen += 1
@@ -173,6 +188,12 @@ class Candidates:
     def vectors(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the vectors (n, d) of rows."""
         return restore(*self.storage.read(rows))
+
+    def forms(self, rows: NDArray[np.intp]) -> PassageForms:
+        """Return lengths and places in their documents of rows (n,)."""
+        return PassageForms(
+            self.tokens[rows], self.site[rows], self.section[rows], self.before[rows], self.after[rows]
+        )
 
     def give_vector(self, row: int, vector: NDArray[np.float32]) -> None:
         """Keep a vector (d,) for a row."""

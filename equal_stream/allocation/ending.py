@@ -164,8 +164,8 @@ class Ender:
         row = self._held.pool.candidates.rows.get(outcome.passage_id)
         if row is not None and outcome.status in {"extracted", "empty"}:
             table = self._held.pool.candidates
-            vector = table.vectors(np.array([row]))[0]
-            self._held.prediction.learn(vector, int(table.tokens[row]), pairs)
+            rows = np.array([row])
+            self._held.prediction.learn(table.vectors(rows), table.forms(rows), pairs)
 
     def credit(self, pair: QAPair, vector: NDArray[np.float32]) -> bool:
         """Count a published pair again after a restart; False when it was known."""

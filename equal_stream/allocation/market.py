@@ -116,7 +116,7 @@ class Market:
 
     def expected_by(self, vectors: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the same for rows whose vectors (n, d) are at hand."""
-        return self._prediction.expected(vectors, self.candidates.tokens[rows])
+        return self._prediction.expected(vectors, self.candidates.forms(rows))
 
     def expected_of(self, row: int) -> NDArray[np.float32]:
         """Return the coverage (m,) that one row will probably bring; what is listed is not computed anew."""

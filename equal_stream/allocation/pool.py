@@ -55,6 +55,8 @@ class Pool:
             vector,
             tokens=passage.tokens,
             text_bytes=text_bytes,
+            before=passage.before,
+            after=passage.after,
             cluster=arm,
         )
         self.arms.waiting[arm] += 1

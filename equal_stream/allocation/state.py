@@ -11,7 +11,7 @@ import numpy as np
 
 from equal_stream.allocation.exceptions import StateMismatch
 
-VERSION = 5
+VERSION = 6
 _ARRAY = 1
 
 

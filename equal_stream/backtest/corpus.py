@@ -81,6 +81,12 @@ class Corpus:
         """Return the rows of a passage's pairs."""
         return range(self.pair_start[passage], self.pair_start[passage + 1])
 
+    def neighbours(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return how many passages each passage's document has before it and after it: (n,) each."""
+        starts = np.searchsorted(self.document_of, np.arange(self.documents + 1))
+        places = np.arange(len(self)) - starts[self.document_of]
+        return places, np.diff(starts)[self.document_of] - places - 1
+
     def pair_owner(self) -> NDArray[np.intp]:
         """Return the passage of each pair: (m,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.pair_start))

@@ -115,6 +115,7 @@ class _Player:
             _settings(scene), pricing=_PRICE, dimension=scene.corpus.dimension, policy=policy
         )
         self._place = {passage: row for row, passage in enumerate(scene.corpus.passage_ids)}
+        self._neighbours = scene.corpus.neighbours()
         self._flying: deque[list[_Call]] = deque()
         self._under_way = 0
         self._spent: list[int] = []
@@ -154,6 +155,7 @@ class _Player:
                 )
             )
         corpus = self._scene.corpus
+        before, after = self._neighbours
         for row, cluster in zip(self._scene.ticks[tick], clusters.tolist(), strict=True):
             document = corpus.document_of[row]
             self._core.add_passage(
@@ -166,6 +168,8 @@ class _Player:
                     tokens=int(corpus.tokens[row]),
                     vector=pack_vector(corpus.vectors[row]),
                     text_bytes=int(corpus.text_bytes[row]),
+                    before=int(before[row]),
+                    after=int(after[row]),
                 )
             )
 

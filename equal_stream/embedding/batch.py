@@ -13,7 +13,7 @@ from equal_stream.transport.base import OutgoingRecord, Positions, Record
 
 @dataclass(slots=True)
 class NewPassage:
-    """A passage to be published.
+    """A passage to be published, and how many of its document's stand before and after it.
 
     `vector` is None until it is encoded; one that came from the store, where the passage lies already,
     has it from the start.
@@ -21,6 +21,8 @@ class NewPassage:
 
     passage_id: str
     passage: Passage
+    before: int
+    after: int
     vector: NDArray[np.float32] | None = None
     in_store: bool = False
 

@@ -50,9 +50,12 @@ def left_content(item: Item) -> StoredDocument | None:
 
 def _cut(decision: Decision, cutter: PassageCutter) -> list[NewPassage]:
     version = _version(decision)
+    cut = list(cutter.cut(version.text))
     return [
-        NewPassage(ids.passage_id(version.doc_id, each.text, each.start, each.end), each)
-        for each in cutter.cut(version.text)
+        NewPassage(
+            ids.passage_id(version.doc_id, each.text, each.start, each.end), each, place, len(cut) - 1 - place
+        )
+        for place, each in enumerate(cut)
     ]
 
 

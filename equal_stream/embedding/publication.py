@@ -49,6 +49,8 @@ def passage_point(item: Item, new: NewPassage, model: str, at: datetime) -> Poin
         "end": new.passage.end,
         "text": new.passage.text,
         "tokens": new.passage.tokens,
+        "before": new.before,
+        "after": new.after,
         "model": model,
         "at": at.isoformat(),
     }
@@ -75,6 +77,8 @@ def _passages(item: Item, model: str, at: datetime) -> Iterator[OutgoingRecord]:
             vector=pack_vector(new.vector),
             model=model,
             at=at,
+            before=new.before,
+            after=new.after,
         )
         yield encode(message, topic=topics.EMBEDDED.name, key=new.passage_id, source=ROLE, trace=trace)
 

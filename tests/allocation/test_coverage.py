@@ -30,13 +30,6 @@ def test_a_perfect_match_covers_by_one_and_what_lies_below_the_threshold_by_noth
     assert coverage.kernel(np.stack([E[0], near, far]))[:, 0].tolist() == pytest.approx([1, 0, 0])
 
 
-def test_below_the_threshold_a_passage_keeps_a_little_that_falls_with_distance():
-    coverage = table(("t", E[0], 1.0))
-    at = [unit(0.28 * E[0] + 0.96 * E[1]), unit(0.1 * E[0] + 0.995 * E[1]), E[1]]
-    values = coverage.expected(np.stack(at))[:, 0]
-    assert 0.01 > values[0] > values[1] > values[2] > 0
-
-
 def test_gain_is_the_weighted_growth_of_log_coverage_and_gets_less_each_time():
     coverage = table(("t", E[0], 1.0), ("t", E[1], 1.0))
     gains = [coverage.credit(E[0], 0.0)["t"] for _ in range(3)]
@@ -113,7 +106,7 @@ def test_a_recount_finds_what_crediting_one_by_one_had_found(pairs):
 @settings(deadline=None)
 def test_gains_only_fall_as_coverage_grows(pairs, passages):
     coverage = table(("t", E[0], 1.0), ("t", E[1], 1.0))
-    added = coverage.expected(np.stack(passages))
+    added = coverage.kernel(np.stack(passages))
     before = coverage.gains(added)
     for vector in pairs:
         coverage.credit(vector, 0.0)
@@ -219,7 +212,7 @@ def test_fading_is_told_at_each_hundredth_of_a_halflife_and_until_then_old_gains
     coverage = fading(100 * DAY)
     for _ in range(50):
         coverage.credit(E[0], START)
-    told, added = coverage.releases, coverage.expected(E[:2])
+    told, added = coverage.releases, coverage.kernel(E[:2])
     before = coverage.gains(added)
     coverage.advance(START + 0.99 * DAY)
     assert coverage.releases == told

@@ -6,6 +6,7 @@ import numpy as np
 
 from equal_stream.allocation import state as saved
 from equal_stream.allocation.coverage import Coverage
+from equal_stream.allocation.passage_forms import PassageForms
 from equal_stream.allocation.policy.ingredients import NONE_LEARNED, Ingredients
 from equal_stream.allocation.prediction import Prediction
 from equal_stream.allocation.targets import Targets
@@ -13,7 +14,11 @@ from equal_stream.allocation.targets import Targets
 from .world import unit
 
 DIMENSION = 16
-TOKENS = np.array([150], np.int32)
+
+
+def forms(tokens=150, count=1):
+    site, alone = np.zeros(count, np.uint32), np.zeros(count, np.uint8)
+    return PassageForms(np.full(count, tokens, np.int32), site, site, alone, alone)
 
 
 def coverage():
@@ -33,30 +38,30 @@ def test_the_floor_tells_useless_passages_apart_and_leaving_it_out_makes_them_al
     plain, floored = (
         Prediction(coverage(), each) for each in (NONE_LEARNED, replace(NONE_LEARNED, floor=True))
     )
-    assert plain.expected(FAR[None], TOKENS).sum() == 0
-    assert floored.expected(FAR[None], TOKENS).sum() > 0
-    assert floored.expected(NEAR[None], TOKENS).sum() > 20 * floored.expected(FAR[None], TOKENS).sum()
+    assert plain.expected(FAR[None], forms()).sum() == 0
+    assert floored.expected(FAR[None], forms()).sum() > 0
+    assert floored.expected(NEAR[None], forms()).sum() > 20 * floored.expected(FAR[None], forms()).sum()
 
 
 def test_empty_answers_lower_what_is_expected_of_passages_like_theirs():
     rng = np.random.default_rng(1)
     prediction = Prediction(coverage(), Ingredients(head=False))
-    before = prediction.expected(NEAR[None], TOKENS).sum()
+    before = prediction.expected(NEAR[None], forms()).sum()
     for number in range(60):
         empty = number % 2 == 0
         vector = unit((NEAR if empty else FAR) + 0.2 * rng.standard_normal(DIMENSION))
-        prediction.learn(vector, 150, np.zeros((0 if empty else 4, DIMENSION), np.float32))
+        prediction.learn(vector[None], forms(150), np.zeros((0 if empty else 4, DIMENSION), np.float32))
     prediction.refit()
-    assert prediction.expected(NEAR[None], TOKENS).sum() < 0.5 * before
+    assert prediction.expected(NEAR[None], forms()).sum() < 0.5 * before
 
 
 def test_nothing_is_learned_where_learning_is_left_out():
     prediction = Prediction(coverage(), NONE_LEARNED)
-    before = prediction.expected(np.array([NEAR, FAR]), np.repeat(TOKENS, 2))
+    before = prediction.expected(np.array([NEAR, FAR]), forms(count=2))
     for _ in range(100):
-        prediction.learn(NEAR, 150, np.array([FAR]))
+        prediction.learn(NEAR[None], forms(150), np.array([FAR]))
     prediction.refit()
-    np.testing.assert_array_equal(prediction.expected(np.array([NEAR, FAR]), np.repeat(TOKENS, 2)), before)
+    np.testing.assert_array_equal(prediction.expected(np.array([NEAR, FAR]), forms(count=2)), before)
 
 
 def test_a_head_that_predicts_better_comes_into_use_and_says_that_predictions_changed():
@@ -66,12 +71,14 @@ def test_a_head_that_predicts_better_comes_into_use_and_says_that_predictions_ch
     changes = 0
     for _ in range(200):  # passages that look useless, whose pairs are just what is wanted
         passage = unit(FAR + 0.1 * rng.standard_normal(DIMENSION))
-        prediction.learn(passage, 150, np.array([unit(NEAR + 0.1 * rng.standard_normal(DIMENSION))]))
+        prediction.learn(
+            passage[None], forms(150), np.array([unit(NEAR + 0.1 * rng.standard_normal(DIMENSION))])
+        )
         prediction.refit()
         changes += prediction.take_changed()
     assert prediction.head.in_use
     assert 1 <= changes < 20
-    assert prediction.expected(FAR[None], TOKENS).sum() > 1.0
+    assert prediction.expected(FAR[None], forms()).sum() > 1.0
 
 
 def test_a_head_fitted_on_nonsense_stays_out_of_use():
@@ -79,10 +86,10 @@ def test_a_head_fitted_on_nonsense_stays_out_of_use():
     prediction = Prediction(coverage(), Ingredients(yields=False))
     for _ in range(300):
         noise = unit(rng.standard_normal(DIMENSION))
-        prediction.learn(unit(rng.standard_normal(DIMENSION)), 150, np.array([noise]))
+        prediction.learn(unit(rng.standard_normal(DIMENSION))[None], forms(), np.array([noise]))
         prediction.refit()
-    shown = prediction.expected(NEAR[None], TOKENS).sum()
-    plain = Prediction(coverage(), Ingredients(yields=False, head=False)).expected(NEAR[None], TOKENS).sum()
+    shown = prediction.expected(NEAR[None], forms()).sum()
+    plain = Prediction(coverage(), Ingredients(yields=False, head=False)).expected(NEAR[None], forms()).sum()
     assert 0.7 * plain < shown < 1.4 * plain
 
 
@@ -90,14 +97,17 @@ def test_a_restored_prediction_goes_on_exactly():
     rng = np.random.default_rng(4)
     first = Prediction(coverage(), Ingredients())
     for number in range(70):
-        first.learn(unit(rng.standard_normal(DIMENSION)), 100 + number, np.array([NEAR] * (number % 3)))
+        first.learn(
+            unit(rng.standard_normal(DIMENSION))[None], forms(100 + number), np.array([NEAR] * (number % 3))
+        )
         first.refit()
     second = Prediction(coverage(), Ingredients())
     second.load_state(saved.load(saved.dump(first.to_state())))
     for each in (first, second):
-        each.learn(FAR, 80, np.array([NEAR]))
+        each.learn(FAR[None], forms(80), np.array([NEAR]))
         each.refit()
     vectors = np.array([NEAR, FAR])
-    tokens = np.repeat(TOKENS, 2)
-    np.testing.assert_array_equal(first.expected(vectors, tokens), second.expected(vectors, tokens))
+    np.testing.assert_array_equal(
+        first.expected(vectors, forms(count=2)), second.expected(vectors, forms(count=2))
+    )
     assert first.take_changed() == second.take_changed()

@@ -13,8 +13,10 @@ class Ingredients:
         Value is gain per predicted cost, not per passage.
     floor
         Passages keep a little worth below the similarity threshold.
+    spread
+        How far around a passage its pairs lie is learned; without it, it is as it was on recorded corpora.
     yields
-        Pairs to expect of a passage are learned from its vector.
+        Pairs to expect of a passage are learned from its vector, its length, its place and its site.
     head
         A linear map on the vectors, refitted on harvested pairs, is used once it predicts better.
     calibration
@@ -29,6 +31,7 @@ class Ingredients:
 
     cost: bool = True
     floor: bool = True
+    spread: bool = True
     yields: bool = True
     head: bool = True
     calibration: bool = True
@@ -39,6 +42,7 @@ class Ingredients:
 
 NONE_LEARNED = Ingredients(
     floor=False,
+    spread=False,
     yields=False,
     head=False,
     calibration=False,
