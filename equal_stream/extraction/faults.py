@@ -2,7 +2,8 @@
 
 An error response bills nothing: it is tried again where waiting can help, and given up where it cannot.
 A connection that was never made bills nothing either. Everything else happened after the request left,
-so the call may have been billed: it is never repeated and is charged in full.
+a gateway that gave up waiting for the LLM included, so the call may have been billed: it is never
+repeated and is charged in full.
 """
 
 import math
@@ -15,6 +16,7 @@ import msgspec
 import openai
 
 _TRY_AGAIN = frozenset({408, 409, 425, 429})  # and every 5xx but those below
+_GAVE_UP_WAITING = frozenset({504, 524})  # a gateway did; the LLM behind it may be at work, and will bill
 _NEVER_HELPS = frozenset({501, 505})
 _CONFIGURATION = frozenset({401, 403, 404, 405})  # key, permission, model or path: wrong for every passage
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})  # a 429 that no wait cures
@@ -92,6 +94,10 @@ def _status_fault(error: openai.APIStatusError, endpoint: str) -> Fault:
             action="stop",
             reason="configuration",
             sentence=f"{said}. Check llm.base_url, llm.model, llm.api_key and the account behind it.",
+        )
+    if status in _GAVE_UP_WAITING:
+        return Fault(
+            action="unknown", reason="timeout", sentence=f"{said}. The LLM behind it may have billed."
         )
     if status in _TRY_AGAIN or (status >= 500 and status not in _NEVER_HELPS):
         return Fault(

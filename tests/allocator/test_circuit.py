@@ -1,6 +1,6 @@
 """An LLM that takes no calls is asked once after each pause, and as often as wanted once it answers."""
 
-from equal_stream.allocator.circuit import FIRST_PAUSE, LONGEST_PAUSE, Circuit
+from equal_stream.allocator.circuit import FIRST_PAUSE, IN_DOUBT, LATEST, LEAST, LONGEST_PAUSE, Circuit
 from equal_stream.extraction.base import ExtractionResult
 
 
@@ -73,3 +73,47 @@ def test_a_request_that_is_refused_after_answers_is_about_its_passage_and_before
     untried = Circuit(Clock())
     untried.note(ended("unsent", "rejected-request"))
     assert untried.limit(8, 0) == 0
+
+
+def test_answers_of_no_use_open_it_once_they_are_more_than_half_and_a_good_one_closes_it() -> None:
+    clock = Clock()
+    circuit = Circuit(clock)
+    for _ in range(LEAST - 1):
+        circuit.note(ended("failed", "refused", "the model refused"))
+    assert circuit.limit(8, 0) == 8
+    circuit.note(ended("failed", "refused", "the model refused"))
+    assert "the model refused" in circuit.reason
+    assert circuit.limit(8, 0) == 0
+    clock.now += FIRST_PAUSE
+    assert circuit.limit(8, 0) == 1
+    circuit.note(ended("failed", "refused", "the model refused"))
+    clock.now += FIRST_PAUSE
+    assert circuit.limit(8, 0) == 0
+    clock.now += FIRST_PAUSE
+    circuit.note(ended("answered"))
+    assert (circuit.reason, circuit.limit(8, 0)) == ("", 8)
+    for _ in range(LEAST - 2):
+        circuit.note(ended("failed"))
+    assert circuit.limit(8, 0) == 8
+
+
+def test_refusals_that_are_less_than_half_stop_nothing() -> None:
+    circuit = Circuit(Clock())
+    for _ in range(3 * LATEST):
+        circuit.note(ended("failed", "refused"))
+        circuit.note(ended("answered"))
+        assert circuit.limit(8, 0) == 8
+
+
+def test_timeouts_never_open_it_but_while_nothing_else_comes_back_calls_go_out_one_at_a_time() -> None:
+    circuit = Circuit(Clock())
+    for _ in range(IN_DOUBT - 1):
+        circuit.note(ended("unknown", "timeout"))
+        assert circuit.limit(8, 4) == 8
+    for _ in range(200):
+        circuit.note(ended("unknown", "timeout"))
+        assert circuit.reason == ""
+        assert circuit.limit(8, 1) == 0
+        assert circuit.limit(8, 0) == 1
+    circuit.note(ended("answered"))
+    assert circuit.limit(8, 7) == 8

@@ -81,7 +81,7 @@ async def test_an_answer_that_is_no_completion_is_still_an_answer_that_was_paid_
     assert entry.cost_usd == TICKET.reserved_usd
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 529])
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 529])
 async def test_what_was_certainly_not_billed_is_tried_again_with_growing_waits(status: int) -> None:
     clock = FakeClock()
     async with ScriptedServer(*[refusal(status)] * 3, ANSWER) as server:
@@ -90,6 +90,15 @@ async def test_what_was_certainly_not_billed_is_tried_again_with_growing_waits(s
     assert len(server.asked) == 4
     assert len(clock.slept) == 3
     assert all(0 <= slept <= 0.5 * 2**number for number, slept in enumerate(clock.slept))
+
+
+@pytest.mark.parametrize("status", [504, 524])
+async def test_a_call_that_a_gateway_gave_up_waiting_for_is_not_sent_again(status: int) -> None:
+    async with ScriptedServer(refusal(status), ANSWER) as server:
+        answer = await ask(server)
+    assert isinstance(answer, NoAnswer)
+    assert (answer.status, answer.reason) == ("unknown", "timeout")
+    assert len(server.asked) == 1
 
 
 async def test_when_the_retries_are_used_up_nothing_was_sent_for_money() -> None:

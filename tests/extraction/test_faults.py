@@ -21,9 +21,15 @@ def caused_by(error: openai.APIConnectionError, cause: Exception) -> openai.APIC
     return error
 
 
-@pytest.mark.parametrize("code", [408, 409, 429, 500, 502, 503, 504, 520, 529])
+@pytest.mark.parametrize("code", [408, 409, 429, 500, 502, 503, 520, 529])
 def test_what_waiting_can_cure_is_tried_again(code: int) -> None:
     assert classify(status(code), "llm").action == "again"
+
+
+@pytest.mark.parametrize("code", [504, 524])
+def test_a_gateway_that_gave_up_waiting_says_nothing_about_the_bill(code: int) -> None:
+    fault = classify(status(code), "llm")
+    assert (fault.action, fault.reason) == ("unknown", "timeout")
 
 
 @pytest.mark.parametrize("code", [400, 413, 422, 501])
