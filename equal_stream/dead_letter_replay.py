@@ -1,7 +1,8 @@
 """Reading dead letters, and sending them back to where they came from.
 
-What goes back is byte for byte what came in: key, value and headers. Equal records go back once, however
-often they have failed, so replaying again and again does not multiply those that keep failing.
+What goes back is byte for byte what came in: key, value and headers, with one header more, which counts how
+often it has failed. Equal records go back once, however often they have failed, so replaying again and again
+does not multiply those that keep failing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.topics import CONSUMED, dead_letter
 from equal_stream.transport.base import OutgoingRecord, Record, Transport
-from equal_stream.transport.dead_letters import PREFIX
+from equal_stream.transport.dead_letters import PREFIX, replayed_headers
 
 _SUFFIX = dead_letter("")
 
@@ -114,7 +115,6 @@ def _original(letter: DeadLetter) -> OutgoingRecord:
     It keeps its timestamp, which for a crawled document is when it was fetched, unless it is so old that
     the topic would drop it at once.
     """
-    headers = tuple(header for header in letter.record.headers if not header[0].startswith(PREFIX))
     retention = next((topic.retention_ms for topic in CONSUMED if topic.name == letter.topic), -1)
     oldest = _ago_ms(timedelta(milliseconds=retention / 2)) if retention > 0 else 0
     kept = letter.timestamp_ms is not None and letter.timestamp_ms >= oldest
@@ -122,7 +122,7 @@ def _original(letter: DeadLetter) -> OutgoingRecord:
         letter.topic,
         letter.record.key or b"",
         letter.record.value,
-        headers,
+        replayed_headers(letter.record.headers),
         letter.timestamp_ms if kept else None,
     )
 

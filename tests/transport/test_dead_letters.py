@@ -5,6 +5,7 @@ import pytest
 from equal_stream.errors import InvalidRecord
 from equal_stream.transport.base import Record
 from equal_stream.transport.codec import dead_letter
+from equal_stream.transport.dead_letters import replayed_headers
 
 ORIGINAL = Record(
     "crawl.documents", 3, 14, b"\xffkey", b"\x00not json", (("traceparent", b"t"), ("x", b"\xff")), 99
@@ -12,8 +13,8 @@ ORIGINAL = Record(
 ERROR = InvalidRecord("wrong-type", "url", "field url is a number where a string belongs")
 
 
-def about(record: Record = ORIGINAL, error: Exception = ERROR, **more: int) -> dict[str, str]:
-    letter = dead_letter(record, error, stage="embedder", **more)
+def about(record: Record = ORIGINAL, error: Exception = ERROR) -> dict[str, str]:
+    letter = dead_letter(record, error, stage="embedder")
     return {name: value.decode() for name, value in letter.headers if name.startswith("dlq_")}
 
 
@@ -53,12 +54,18 @@ def test_other_errors_are_named_too() -> None:
 
 def test_a_second_failure_replaces_what_the_first_one_said() -> None:
     first = dead_letter(ORIGINAL, ERROR, stage="embedder")
-    replayed = Record("crawl.documents", 0, 20, first.key, first.value, first.headers, 100)
-    letter = dead_letter(replayed, InvalidRecord("missing-field", "url", "it"), stage="embedder", attempt=2)
+    replayed = Record("crawl.documents", 0, 20, first.key, first.value, replayed_headers(first.headers), 100)
+    letter = dead_letter(replayed, InvalidRecord("missing-field", "url", "it"), stage="embedder")
     names = [name for name, _ in letter.headers]
     assert len(names) == len(set(names))
     assert dict(letter.headers)["dlq_reason"] == b"missing-field"
     assert dict(letter.headers)["dlq_attempt"] == b"2"
+
+
+@pytest.mark.parametrize("forged", [b"", b"-1", b"one", b"9" * 5000, b"\xff", "²".encode()])
+def test_a_count_that_is_none_begins_anew(forged: bytes) -> None:
+    record = Record("crawl.documents", 0, 0, b"k", b"v", (("dlq_attempt", forged),), 0)
+    assert about(record)["dlq_attempt"] == "1"
 
 
 @pytest.mark.parametrize(("value", "key"), [(b"value", None), (None, b"")])
