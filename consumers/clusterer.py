@@ -8,6 +8,7 @@ import gc
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import numpy as np
 from equal_stream import topics
 from equal_stream.clustering.base import Ids, LineageEvent, StreamClusterer, Vectors
 from equal_stream.clustering.registry import clusterer_class, make_clusterer
+from equal_stream.embedding.model_files import find_model, vector_length
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import AssignedPassage, ClusterEvent, EmbeddedPassage, now, unpack_vector
 from equal_stream.observability import metrics
@@ -86,10 +88,18 @@ class ClusterStage:
         A reader of `passages.embedded` with a group, and a transactional producer.
     snapshots
         Where the clusterer's state goes.
+    dimension
+        Of the vectors to come, where it is known; else most vectors of the first batch decide. That of
+        clusters that there are counts before either.
     """
 
     def __init__(
-        self, clusterer: StreamClusterer, consumer: Consumer, producer: Producer, snapshots: SnapshotStore
+        self,
+        clusterer: StreamClusterer,
+        consumer: Consumer,
+        producer: Producer,
+        snapshots: SnapshotStore,
+        dimension: int | None = None,
     ) -> None:
         self.clusterer = clusterer
         self._consumer = consumer
@@ -97,7 +107,7 @@ class ClusterStage:
         self._snapshots = snapshots
         self._saver = ThreadPoolExecutor(1, "save")
         centroids = clusterer.centroids()[1]
-        self._dimension = centroids.shape[1] if len(centroids) else None
+        self._dimension = centroids.shape[1] if len(centroids) else dimension
 
     def handle(self, records: Sequence[Record]) -> int:
         """Cluster the records of one poll and return how many passages were assigned.
@@ -126,15 +136,20 @@ class ClusterStage:
     def decode(self, records: Sequence[Record]) -> Batch:
         """Return the passages of records with their vectors, and dead letters for what has none."""
         batch = Batch()
+        read: list[tuple[Record, EmbeddedPassage]] = []
         for record in records:
             try:
-                passage = decode(record, EmbeddedPassage)
-                self._check(passage.vector)
+                read.append((record, readable(record)))
             except InvalidRecord as error:
                 batch.refuse(record, error)
-                continue
-            batch.records.append(record)
-            batch.passages.append(passage)
+        if self._dimension is None:
+            self._dimension = usual_dimension([passage.vector for _, passage in read])
+        for record, passage in read:
+            if len(passage.vector) == 4 * (self._dimension or 0):
+                batch.records.append(record)
+                batch.passages.append(passage)
+            else:
+                batch.refuse(record, self._misfit(passage.vector))
         if batch.passages:
             packed = b"".join([passage.vector for passage in batch.passages])
             batch.vectors = unpack_vector(packed).reshape(len(batch.passages), -1)
@@ -190,18 +205,11 @@ class ClusterStage:
             metrics.DEAD_LETTERS.labels(topics.EMBEDDED.name, reason).inc()
         metrics.BATCHES.labels(STAGE).inc()
 
-    def _check(self, vector: bytes) -> None:
-        """Raise unless a vector has the clusters' dimension; the first usable one fixes it."""
-        if self._dimension is not None and len(vector) == 4 * self._dimension:
-            return
-        if not vector or len(vector) % 4:
-            raise InvalidRecord("invalid-vector", "vector", "field vector must be base64 of float32 numbers")
-        if not np.isfinite(unpack_vector(vector)).all():
-            raise NOT_FINITE
-        if self._dimension is None:
-            self._dimension = len(vector) // 4
-            return
-        raise InvalidRecord(
+    def _misfit(self, vector: bytes) -> InvalidRecord:
+        """Return what is wrong with a vector that is not of the clusters' dimension."""
+        if self._dimension is None:  # not one vector is finite
+            return NOT_FINITE
+        return InvalidRecord(
             "wrong-dimension",
             "vector",
             f"field vector has {len(vector) // 4} dimensions where the clusters have {self._dimension}: "
@@ -217,6 +225,20 @@ class ClusterStage:
             del batch.passages[place]
         if len(infinite):
             batch.vectors = np.delete(batch.vectors, infinite, axis=0)
+
+
+def readable(record: Record) -> EmbeddedPassage:
+    """Return the passage in a record; raises `InvalidRecord` where its vector is none."""
+    passage = decode(record, EmbeddedPassage)
+    if not passage.vector or len(passage.vector) % 4:
+        raise InvalidRecord("invalid-vector", "vector", "field vector must be base64 of float32 numbers")
+    return passage
+
+
+def usual_dimension(vectors: Sequence[bytes]) -> int | None:
+    """Return the dimension that most of the finite vectors have; None when there is none."""
+    finite = [len(vector) // 4 for vector in vectors if np.isfinite(unpack_vector(vector)).all()]
+    return Counter(finite).most_common(1)[0][0] if finite else None
 
 
 def assigned_record(
@@ -284,7 +306,9 @@ def run_clusterer(settings: Settings, stop: threading.Event) -> None:
         producer = transport.producer(GROUP)
         consumer = transport.reader([topics.EMBEDDED.name], GROUP)
         snapshots = SnapshotStore(settings.data_dir / "state" / "clusterer")
-        stage = ClusterStage(restore(settings, consumer, snapshots), consumer, producer, snapshots)
+        clusterer = restore(settings, consumer, snapshots)
+        dimension = vector_length(find_model(settings.embedding.model))
+        stage = ClusterStage(clusterer, consumer, producer, snapshots, dimension)
         work(stage, consumer, settings.clustering.poll_records, stop)
         consumer.close()
         producer.close()

