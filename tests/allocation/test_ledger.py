@@ -75,6 +75,8 @@ class LedgerUnderCaps(RuleBasedStateMachine):
         self.log = []
         self.count = 0
         self.charges = []
+        self.snapshot = (saved.dump(self.ledger.to_state()), 0)
+        self.ceiling = 5000
 
     @staticmethod
     def caps(total, hourly):
@@ -118,11 +120,44 @@ class LedgerUnderCaps(RuleBasedStateMachine):
     @rule(total=st.integers(0, 9000), hourly=st.integers(0, 9000))
     def change_caps(self, total, hourly):
         self.budget.change(self.caps(total, hourly))
+        self.ceiling = max(total, self.held())
+
+    def held(self):
+        return self.ledger.reserved + self.ledger.spent
 
     @rule()
-    def save_and_load(self):
-        data = saved.dump(self.ledger.to_state())
-        self.ledger.load_state(saved.load(data))
+    def take_a_snapshot(self):
+        self.snapshot = (saved.dump(self.ledger.to_state()), len(self.log))
+
+    @rule(overlap=st.integers(0, 5), without=st.booleans())
+    def crash_and_replay(self, overlap, without):
+        data, known = (None, 0) if without else self.snapshot
+        recovered = Ledger()
+        if data is not None:
+            recovered.load_state(saved.load(data))
+        for each in self.log[max(0, known - overlap) :]:
+            recovered.apply(each)
+        assert recovered.open == self.ledger.open
+        assert recovered.ended == self.ledger.ended
+        assert (recovered.spent, recovered.spent_tokens) == (self.ledger.spent, self.ledger.spent_tokens)
+        assert (recovered.reserved, recovered.reserved_tokens) == (
+            self.ledger.reserved,
+            self.ledger.reserved_tokens,
+        )
+        assert recovered.used_within_hour(self.now) >= self.ledger.used_within_hour(self.now)
+        self.ledger = recovered
+        self.budget = self.over(recovered)
+
+    def over(self, ledger):
+        """Return the caps in force, over another ledger."""
+        budget = Budget(self.budget.configured, ledger)
+        budget.load_state(self.budget.to_state())
+        return budget
+
+    @invariant()
+    def nothing_exceeds_the_cap_but_what_was_held_when_it_was_lowered(self):
+        self.ceiling = min(self.ceiling, max(nano_floor(self.budget.caps.usd_total), self.held()))
+        assert self.held() <= self.ceiling
 
     @invariant()
     def sums_are_exact(self):
