@@ -152,20 +152,23 @@ class Ender:
         if billed or outcome.status in {"extracted", "empty"}:
             arm = held.pool.arm_of(outcome.cluster_id)
             held.policy.update(arm, outcome.predicted_gain, outcome.gain)
+            if outcome.status in {"extracted", "empty"}:
+                self._predict_better(outcome, brought)
             if len(brought) == outcome.pairs:
-                vectors = np.array(brought, np.float32).reshape(-1, held.dimension)
-                held.policy.extracted(arm, vectors)
-                self._predict_better(outcome, vectors)
+                held.policy.extracted(arm, np.array(brought, np.float32).reshape(-1, held.dimension))
             held.pool.arms.pairs[arm] += outcome.pairs
             held.pool.arms.gain[arm] += outcome.gain
         return True
 
-    def _predict_better(self, outcome: ExtractionOutcome, pairs: NDArray[np.float32]) -> None:
+    def _predict_better(self, outcome: ExtractionOutcome, brought: Sequence[NDArray[np.float32]]) -> None:
         row = self._held.pool.candidates.rows.get(outcome.passage_id)
-        if row is not None and outcome.status in {"extracted", "empty"}:
-            table = self._held.pool.candidates
-            rows = np.array([row])
-            self._held.prediction.learn(table.vectors(rows), table.forms(rows), pairs)
+        if row is None:
+            return
+        table, rows = self._held.pool.candidates, np.array([row])
+        vectors = table.vectors(rows)
+        self._held.prediction.count(vectors, table.forms(rows), outcome.pairs)
+        if len(brought):
+            self._held.prediction.learn(vectors, np.array(brought, np.float32))
 
     def credit(self, pair: QAPair, vector: NDArray[np.float32]) -> bool:
         """Count a published pair again after a restart; False when it was known."""

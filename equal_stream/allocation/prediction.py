@@ -70,10 +70,13 @@ class Prediction:
             added *= np.float32(self.pairs_per_call.mean)
         return added
 
-    def learn(self, vectors: NDArray[np.float32], forms: PassageForms, pairs: NDArray[np.float32]) -> None:
-        """Take in one passage's vector (1, d) and form, and the pairs (p, d) that its answer held."""
+    def count(self, vectors: NDArray[np.float32], forms: PassageForms, pairs: int) -> None:
+        """Take in how many pairs the answer for one passage held: its vector (1, d) and its form."""
         if self._ingredients.yields:
-            self.yields.learn(vectors, forms, len(pairs))
+            self.yields.learn(vectors, forms, pairs)
+
+    def learn(self, vectors: NDArray[np.float32], pairs: NDArray[np.float32]) -> None:
+        """Take in where the pairs (p, d) of one passage lie: its vector (1, d)."""
         if len(pairs) and len(self._coverage.targets):
             brought = self._coverage.kernel(pairs).sum(axis=0)
             if self._ingredients.head:

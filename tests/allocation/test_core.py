@@ -478,6 +478,12 @@ def test_replaying_what_was_published_brings_a_fresh_core_to_the_same_place():
     assert theirs.counts == mine.counts
     assert (theirs.waiting, theirs.pairs) == (mine.waiting, mine.pairs)
     assert theirs.targets[0].coverage == pytest.approx(mine.targets[0].coverage, abs=0.02)
+    assert answers_counted(fresh) == answers_counted(core) == [s.outcome.pairs for s in settled]
+
+
+def answers_counted(core):
+    state = core.holdings.prediction.yields.to_state()
+    return [*state["counts"], *state["new_counts"]]
 
 
 def test_passages_read_again_after_the_replay_are_not_bought_again():

@@ -50,7 +50,7 @@ def test_empty_answers_lower_what_is_expected_of_passages_like_theirs():
     for number in range(60):
         empty = number % 2 == 0
         vector = unit((NEAR if empty else FAR) + 0.2 * rng.standard_normal(DIMENSION))
-        prediction.learn(vector[None], forms(150), np.zeros((0 if empty else 4, DIMENSION), np.float32))
+        prediction.count(vector[None], forms(150), 0 if empty else 4)
     prediction.refit()
     assert prediction.expected(NEAR[None], forms()).sum() < 0.5 * before
 
@@ -59,7 +59,8 @@ def test_nothing_is_learned_where_learning_is_left_out():
     prediction = Prediction(coverage(), NONE_LEARNED)
     before = prediction.expected(np.array([NEAR, FAR]), forms(count=2))
     for _ in range(100):
-        prediction.learn(NEAR[None], forms(150), np.array([FAR]))
+        prediction.count(NEAR[None], forms(150), 0)
+        prediction.learn(NEAR[None], np.array([FAR]))
     prediction.refit()
     np.testing.assert_array_equal(prediction.expected(np.array([NEAR, FAR]), forms(count=2)), before)
 
@@ -71,9 +72,7 @@ def test_a_head_that_predicts_better_comes_into_use_and_says_that_predictions_ch
     changes = 0
     for _ in range(200):  # passages that look useless, whose pairs are just what is wanted
         passage = unit(FAR + 0.1 * rng.standard_normal(DIMENSION))
-        prediction.learn(
-            passage[None], forms(150), np.array([unit(NEAR + 0.1 * rng.standard_normal(DIMENSION))])
-        )
+        prediction.learn(passage[None], np.array([unit(NEAR + 0.1 * rng.standard_normal(DIMENSION))]))
         prediction.refit()
         changes += prediction.take_changed()
     assert prediction.head.in_use
@@ -86,7 +85,7 @@ def test_a_head_fitted_on_nonsense_stays_out_of_use():
     prediction = Prediction(coverage(), Ingredients(yields=False))
     for _ in range(300):
         noise = unit(rng.standard_normal(DIMENSION))
-        prediction.learn(unit(rng.standard_normal(DIMENSION))[None], forms(), np.array([noise]))
+        prediction.learn(unit(rng.standard_normal(DIMENSION))[None], np.array([noise]))
         prediction.refit()
     shown = prediction.expected(NEAR[None], forms()).sum()
     plain = Prediction(coverage(), Ingredients(yields=False, head=False)).expected(NEAR[None], forms()).sum()
@@ -97,17 +96,28 @@ def test_a_restored_prediction_goes_on_exactly():
     rng = np.random.default_rng(4)
     first = Prediction(coverage(), Ingredients())
     for number in range(70):
-        first.learn(
-            unit(rng.standard_normal(DIMENSION))[None], forms(100 + number), np.array([NEAR] * (number % 3))
-        )
+        vectors = unit(rng.standard_normal(DIMENSION))[None]
+        first.count(vectors, forms(100 + number), number % 3)
+        first.learn(vectors, np.array([NEAR] * (number % 3)))
         first.refit()
     second = Prediction(coverage(), Ingredients())
     second.load_state(saved.load(saved.dump(first.to_state())))
     for each in (first, second):
-        each.learn(FAR[None], forms(80), np.array([NEAR]))
+        each.count(FAR[None], forms(80), 1)
+        each.learn(FAR[None], np.array([NEAR]))
         each.refit()
     vectors = np.array([NEAR, FAR])
     np.testing.assert_array_equal(
         first.expected(vectors, forms(count=2)), second.expected(vectors, forms(count=2))
     )
     assert first.take_changed() == second.take_changed()
+
+
+def test_the_spread_is_learned_from_where_pairs_lie_and_says_that_predictions_changed():
+    prediction = Prediction(coverage(), Ingredients(yields=False, head=False))
+    before = prediction.expected(NEAR[None], forms()).sum()
+    for _ in range(40):  # pairs that lie nowhere near
+        prediction.learn(NEAR[None], np.array([FAR]))
+        prediction.refit()
+    assert prediction.take_changed()
+    assert prediction.expected(NEAR[None], forms()).sum() < 0.6 * before
