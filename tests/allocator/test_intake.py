@@ -56,6 +56,8 @@ IMPOSSIBLE = {
     "a vector cut off within a number": assigned(vector=base64.b64encode(b"12345").decode()),
     "a vector that is not finite": assigned(vector=packed(np.full(DIMENSION, np.nan, np.float32))),
     "a passage id that is no UUID": assigned(passage_id="nonsense"),
+    "an empty passage id": assigned(passage_id=""),
+    "the removal of an empty passage id": outcome([""]),
     "more tokens than any text has": assigned(tokens=2**40),
     "more bytes than any text has": assigned(text_bytes=2**33),
     "a cluster id beyond 64 bits": assigned(cluster_id=2**63),
