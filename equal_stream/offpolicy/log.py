@@ -1,0 +1,170 @@
+"""From the service's log to a history: everything in the order in which the allocator met it.
+
+Topics have no common order, so records are put in that of their instants: inputs by when they were written,
+money by when it moved. Calls for passages that the log has no more (`passages.assigned` is kept for a month)
+are left out, since no policy could buy these here; what they brought counts as covered from the beginning.
+
+References are those in force, or taken back, as far as compaction left them: of one that was replaced only
+the last version is known. Records that are not valid are passed over, as the live allocator does it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equal_stream import topics
+from equal_stream.allocator.reading import read_to_end
+from equal_stream.allocator.replay import ForeignRecord
+from equal_stream.errors import InvalidRecord
+from equal_stream.extraction.pairtext import pair_text
+from equal_stream.messages import (
+    AssignedPassage,
+    ClusterEvent,
+    DocumentOutcome,
+    ExtractionOutcome,
+    LedgerEntry,
+    Message,
+    QAPair,
+    ReferencePair,
+)
+from equal_stream.offpolicy.history import Answer, Before, Event, History, Reference, ReferenceGone, Removal
+from equal_stream.transport.base import Record, Transport
+from equal_stream.transport.codec import decode
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]  # texts to unit vectors (n, d)
+
+# In the order in which records of one instant are told: a reserve follows what it was chosen from.
+_INPUTS = (topics.REFERENCES, topics.CLUSTER_EVENTS, topics.ASSIGNED, topics.DOCUMENT_OUTCOMES)
+_OUTPUTS = (topics.LEDGER, topics.EXTRACTIONS, topics.PAIRS)
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a log holds.
+
+    Attributes
+    ----------
+    history
+        In order.
+    left_out
+        Billed calls for passages that the log has no more.
+    """
+
+    history: History
+    left_out: int
+
+
+@dataclass
+class _Kept:
+    """Records as they come, before pairs and references have vectors."""
+
+    inputs: list[tuple[datetime, int, Message | ReferenceGone]] = field(default_factory=list)
+    ledger: list[LedgerEntry] = field(default_factory=list)
+    outcomes: dict[str, ExtractionOutcome] = field(default_factory=dict)
+    pairs: dict[str, QAPair] = field(default_factory=dict)
+
+
+def read_history(transport: Transport, encode: Encode) -> Read:
+    """Return the history of a service.
+
+    Parameters
+    ----------
+    encode
+        The encoder in service.
+
+    Raises
+    ------
+    ForeignRecord
+        A topic that only the allocator writes holds something else.
+    TransportUnavailable
+        The log gave nothing for a while though its end was not reached.
+    """
+    kept = _Kept()
+    _keep_inputs(read_to_end(transport, [topic.name for topic in _INPUTS]), kept)
+    _keep_outputs(read_to_end(transport, [topic.name for topic in _OUTPUTS]), kept)
+    vectors = _vectors(kept, encode)
+    present = {each.passage_id for _, _, each in kept.inputs if isinstance(each, AssignedPassage)}
+    answers = {
+        ticket_id: Answer(outcome, [])
+        for ticket_id, outcome in kept.outcomes.items()
+        if outcome.passage_id in present
+    }
+    before: list[Event] = []
+    for pair in kept.pairs.values():
+        vector = vectors[pair_text(pair.question, pair.answer)]
+        if pair.ticket_id in answers:
+            answers[pair.ticket_id].pairs.append((pair, vector))
+        else:
+            before.append(Before(pair, vector))
+    gone = (Answer(outcome) for outcome in kept.outcomes.values() if outcome.passage_id not in present)
+    events = [*before, *_in_order(kept, present, vectors)]
+    return Read(History(events, answers), sum(answer.billed for answer in gone))
+
+
+def _keep_inputs(records: Iterable[Record], kept: _Kept) -> None:
+    rank = {topic.name: number for number, topic in enumerate(_INPUTS)}
+    kinds = {topic.name: topic.message for topic in _INPUTS}
+    for record in records:
+        at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+        if record.value is None:
+            target, slash, ref_id = (record.key or b"").decode("utf-8", "replace").partition("/")
+            if slash and record.topic == topics.REFERENCES.name:
+                kept.inputs.append((at, 0, ReferenceGone(target, ref_id)))
+            continue
+        try:
+            message = decode(record, kinds[record.topic])
+        except InvalidRecord:
+            continue
+        if not isinstance(message, DocumentOutcome) or message.removed:
+            kept.inputs.append((at, rank[record.topic], message))
+
+
+def _keep_outputs(records: Iterable[Record], kept: _Kept) -> None:
+    kinds = {topic.name: topic.message for topic in _OUTPUTS}
+    for record in records:
+        if record.value is None:
+            kept.pairs.pop((record.key or b"").decode("utf-8", "replace"), None)
+            continue
+        try:
+            message = decode(record, kinds[record.topic])
+        except InvalidRecord as error:
+            raise ForeignRecord(
+                f"record {record.offset} in partition {record.partition} of {record.topic} is not the "
+                f"allocator's ({error}); name the prefix of the service's topics (topics.prefix)"
+            ) from error
+        match message:
+            case LedgerEntry():
+                kept.ledger.append(message)
+            case ExtractionOutcome():
+                kept.outcomes[message.ticket_id] = message
+            case QAPair():
+                kept.pairs[message.qa_id] = message
+
+
+def _vectors(kept: _Kept, encode: Encode) -> dict[str, NDArray[np.float32]]:
+    texts = [pair_text(pair.question, pair.answer) for pair in kept.pairs.values()]
+    texts += [
+        pair_text(each.question, each.answer) for _, _, each in kept.inputs if isinstance(each, ReferencePair)
+    ]
+    wanted = list(dict.fromkeys(texts))
+    return dict(zip(wanted, encode(wanted), strict=True)) if wanted else {}
+
+
+def _in_order(kept: _Kept, present: set[str], vectors: dict[str, NDArray[np.float32]]) -> list[Event]:
+    last = len(_INPUTS)
+    events: list[tuple[datetime, int, Event]] = [
+        (entry.at, last, entry) for entry in kept.ledger if entry.passage_id in present
+    ]
+    for at, rank, message in kept.inputs:
+        match message:
+            case ReferencePair():
+                vector = vectors[pair_text(message.question, message.answer)]
+                events.append((at, rank, Reference(message, vector)))
+            case DocumentOutcome():
+                events.append((at, rank, Removal(message.removed)))
+            case AssignedPassage() | ClusterEvent() | ReferenceGone():
+                events.append((at, rank, message))
+    return [event for _, _, event in sorted(events, key=lambda each: each[:2])]
