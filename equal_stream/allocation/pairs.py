@@ -7,7 +7,7 @@ kept quantised, because coverage has to be recounted when references change; cre
 vector too, so what a pair gives back is what it brought. The instant of publication is kept where coverage
 fades by it, and the target a pair was published for, so that the output can be audited.
 
-Memory: at 384 dimensions some 900 bytes a pair, and 6 MB for the recent ones. Pairs cost money, so the
+Memory: at 384 dimensions some 900 bytes a pair, and 7 MB for the recent ones. Pairs cost money, so the
 budget bounds their number.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equal_stream.allocation.near_copies import NearCopies
 from equal_stream.allocation.quantise import quantise, restore
 from equal_stream.ids import normalise_question
 
@@ -57,7 +58,7 @@ class PublishedPairs:
         self._free: list[int] = []
         self._by_passage: dict[str, list[int]] = {}
         self._asked: dict[int, int] = {}
-        self._recent = np.zeros((_RECENT, dimension), np.float32)
+        self._recent = NearCopies(dimension, _RECENT, NEAR_COPY)
         self._recent_rows = np.full(_RECENT, -1, np.int64)
         self._next = 0
 
@@ -71,9 +72,7 @@ class PublishedPairs:
         """Return why a pair repeats a published one, or None: ``duplicate-question``, ``near-copy``."""
         if qa_id in self._rows or question_key(question) in self._asked:
             return "duplicate-question"
-        if float((self._recent @ vector).max()) >= NEAR_COPY:
-            return "near-copy"
-        return None
+        return "near-copy" if self._recent.has(vector) else None
 
     def add(
         self, qa_id: str, passage_id: str, question: str, vector: NDArray[np.float32], instant: float
@@ -95,7 +94,8 @@ class PublishedPairs:
         self._rows[qa_id] = row
         self._by_passage.setdefault(passage_id, []).append(row)
         self._asked.setdefault(key, row)
-        self._recent[self._next], self._recent_rows[self._next] = kept, row
+        self._recent.put(np.array([self._next]), kept[None])
+        self._recent_rows[self._next] = row
         self._next = (self._next + 1) % _RECENT
         return kept
 
@@ -157,7 +157,8 @@ class PublishedPairs:
         if self._asked.get(int(self._questions[row])) == row:
             del self._asked[int(self._questions[row])]
         recent = np.flatnonzero(self._recent_rows == row)
-        self._recent[recent], self._recent_rows[recent] = 0.0, -1
+        self._recent.put(recent, np.zeros((len(recent), self.dimension), np.float32))
+        self._recent_rows[recent] = -1
         if self._owners[row] != _NOBODY:
             self._held[list(self._held)[self._owners[row]]] -= 1
         self._ids[row] = self._passages[row] = ""
@@ -211,5 +212,5 @@ class PublishedPairs:
         self._recent_rows, self._next = state["recent_rows"], state["next"]
         held = np.flatnonzero(self._recent_rows >= 0)
         rows = self._recent_rows[held]
-        self._recent[:] = 0.0
-        self._recent[held] = restore(self._codes[rows], self._scales[rows])
+        self._recent = NearCopies(self.dimension, _RECENT, NEAR_COPY)
+        self._recent.put(held, restore(self._codes[rows], self._scales[rows]))
