@@ -1,4 +1,7 @@
-"""`equal-stream backtest`: what each policy would have bought, on extractions that were recorded."""
+"""`equal-stream backtest`: what each policy would have bought, on extractions that were recorded.
+
+With `--from-log`: what each would have earned in place of the service's own log (`off_policy`).
+"""
 
 import json
 import math
@@ -9,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from equal_stream.cli.invocation import settings_of
+from equal_stream.cli.off_policy import POLICIES as OF_A_LOG
+from equal_stream.cli.off_policy import evaluate_log
 from equal_stream.cli.output import AsJson, print_json, print_table
 from equal_stream.cli.several import SeveralValues
 from equal_stream.errors import ConfigurationError
@@ -21,6 +26,21 @@ if TYPE_CHECKING:
 DEFAULT_POLICIES = ["calibrated", "retrieval", "random", "oracle"]
 _STREAM_BUDGET = 0.1  # with money for everything, a stream's policies would all buy everything as it comes
 _PICTURES = (".png", ".svg")
+_OF_REPLAYS = {
+    "documents",
+    "reference",
+    "reference_topic",
+    "arrival",
+    "ticks",
+    "budget",
+    "decoys",
+    "world",
+    "seeds",
+    "max_documents",
+    "until",
+    "plot",
+    "report",
+}
 
 backtest = typer.Typer()
 
@@ -29,9 +49,16 @@ backtest = typer.Typer()
 def play(  # noqa: PLR0917 - typer makes options of them, not positions
     ctx: typer.Context,
     documents: Annotated[
-        list[Path], typer.Option(help="JSONL(.gz) of documents with `text` and `qa`; one or several.")
-    ],
-    reference: Annotated[Path, typer.Option(help="JSONL(.gz) of the target: question, answer.")],
+        list[Path] | None, typer.Option(help="JSONL(.gz) of documents with `text` and `qa`; one or several.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="JSONL(.gz) of the target: question, answer.")
+    ] = None,
+    from_log: Annotated[
+        bool,
+        typer.Option("--from-log", help="Estimate from the service's own log what each would have earned."),
+    ] = False,
+    draws: Annotated[int, typer.Option(min=2, help="Plays a policy, with --from-log.")] = 20,
     reference_topic: Annotated[str, typer.Option(help="Only references of this topic.")] = "",
     policy: Annotated[
         list[str] | None, typer.Option(help="Policies to play; oracle: the clairvoyant.")
@@ -54,7 +81,7 @@ def play(  # noqa: PLR0917 - typer makes options of them, not positions
     until: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="End a run at this share of full coverage.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the results as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw coverage against tokens: .png or .svg.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report.")] = None,
     as_json: AsJson = False,
@@ -65,8 +92,22 @@ def play(  # noqa: PLR0917 - typer makes options of them, not positions
     everything reaches. Encoded texts are kept under the data directory: a second run takes seconds.
 
     Example: equal-stream backtest --documents crawl.jsonl.gz --reference target.jsonl --output result.json
+
+    With --from-log nothing needs to be recorded beyond what the service keeps anyway; of the other options
+    only --policy, --seed, --draws, --output and --json have a meaning there.
+
+    Example: equal-stream backtest --from-log --policy calibrated retrieval --data-dir data
     """
     settings = settings_of(ctx)
+    if from_log:
+        _require_nothing_to_replay(ctx)
+        _require_writable([] if output is None else [output], None)
+        evaluate_log(settings, policy or OF_A_LOG, draws=draws, seed=seed, output=output, as_json=as_json)
+        return
+    if not documents or reference is None:
+        raise ConfigurationError(
+            "name what to replay with --documents and --reference, or the service's own log with --from-log"
+        )
     _require_numbers(budget=budget, decoys=decoys, until=until)
     _require_files([*documents, reference])
     _require_writable([path for path in (output, plot, report) if path is not None], plot)
@@ -103,6 +144,14 @@ def play(  # noqa: PLR0917 - typer makes options of them, not positions
         print_json(result)
     else:
         _show(result)
+
+
+def _require_nothing_to_replay(ctx: typer.Context) -> None:
+    """Require that no option was given that --from-log would not heed."""
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(param.name or "")
+        if param.name in _OF_REPLAYS and source is not None and source.name == "COMMANDLINE":
+            raise ConfigurationError(f"{param.opts[0]} has no meaning with --from-log; leave it out")
 
 
 def _data(

@@ -204,6 +204,6 @@ def _earned(history: History, pricing: Pricing | None) -> Earned:
         cost=sum(cost(outcome.tokens_in, outcome.tokens_out) for outcome in outcomes),
         unit="tokens" if free else "USD",
         calls=len(outcomes),
-        random=sum(outcome.propensity < RANDOM for outcome in outcomes),
+        random=sum(0 < outcome.propensity < RANDOM for outcome in outcomes),
         policies=policies,
     )

@@ -3,12 +3,13 @@
 Topics have no common order, so records are put in that of their instants: inputs by when they were written,
 money by when it moved. Calls for passages that the log has no more (`passages.assigned` is kept for a month)
 are left out, since no policy could buy these here; what they brought counts as covered from the beginning.
+So are passages with vectors of another encoder than that of the latest.
 
 References are those in force, or taken back, as far as compaction left them: of one that was replaced only
 the last version is known. Records that are not valid are passed over, as the live allocator does it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from equal_stream import topics
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.allocator.replay import ForeignRecord
-from equal_stream.errors import InvalidRecord
+from equal_stream.errors import ConfigurationError, InvalidRecord
 from equal_stream.extraction.pairtext import pair_text
 from equal_stream.messages import (
     AssignedPassage,
@@ -77,6 +78,8 @@ def read_history(transport: Transport, encode: Encode) -> Read:
 
     Raises
     ------
+    ConfigurationError
+        The encoder's vectors have another length than those of the passages.
     ForeignRecord
         A topic that only the allocator writes holds something else.
     TransportUnavailable
@@ -85,6 +88,7 @@ def read_history(transport: Transport, encode: Encode) -> Read:
     kept = _Kept()
     _keep_inputs(read_to_end(transport, [topic.name for topic in _INPUTS]), kept)
     _keep_outputs(read_to_end(transport, [topic.name for topic in _OUTPUTS]), kept)
+    _drop_other_encoders(kept)
     vectors = _vectors(kept, encode)
     present = {each.passage_id for _, _, each in kept.inputs if isinstance(each, AssignedPassage)}
     answers = {
@@ -100,8 +104,9 @@ def read_history(transport: Transport, encode: Encode) -> Read:
         else:
             before.append(Before(pair, vector))
     gone = (Answer(outcome) for outcome in kept.outcomes.values() if outcome.passage_id not in present)
-    events = [*before, *_in_order(kept, present, vectors)]
-    return Read(History(events, answers), sum(answer.billed for answer in gone))
+    history = History([*before, *_in_order(kept, present, vectors)], answers)
+    _require_same_length(history.dimension, vectors)
+    return Read(history, sum(answer.billed for answer in gone))
 
 
 def _keep_inputs(records: Iterable[Record], kept: _Kept) -> None:
@@ -144,6 +149,17 @@ def _keep_outputs(records: Iterable[Record], kept: _Kept) -> None:
                 kept.pairs[message.qa_id] = message
 
 
+def _drop_other_encoders(kept: _Kept) -> None:
+    passages = [(at, each) for at, _, each in kept.inputs if isinstance(each, AssignedPassage)]
+    if passages:
+        _, latest = max(passages, key=lambda found: found[0])
+        kept.inputs = [
+            (at, rank, each)
+            for at, rank, each in kept.inputs
+            if not isinstance(each, AssignedPassage) or each.model == latest.model
+        ]
+
+
 def _vectors(kept: _Kept, encode: Encode) -> dict[str, NDArray[np.float32]]:
     texts = [pair_text(pair.question, pair.answer) for pair in kept.pairs.values()]
     texts += [
@@ -151,6 +167,15 @@ def _vectors(kept: _Kept, encode: Encode) -> dict[str, NDArray[np.float32]]:
     ]
     wanted = list(dict.fromkeys(texts))
     return dict(zip(wanted, encode(wanted), strict=True)) if wanted else {}
+
+
+def _require_same_length(dimension: int, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+    given = {len(vector) for vector in vectors.values()}
+    if dimension and given - {dimension}:
+        raise ConfigurationError(
+            f"the log's passages have vectors of length {dimension}, the encoder gives {max(given)}; set "
+            "embedding.model to the one in service"
+        )
 
 
 def _in_order(kept: _Kept, present: set[str], vectors: dict[str, NDArray[np.float32]]) -> list[Event]:

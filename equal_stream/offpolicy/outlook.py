@@ -79,7 +79,7 @@ class Outlook:
         return self._known.get(passage_id)
 
     def _drawn(self, looks: list[Look], rng: np.random.Generator) -> Drawn:
-        calls = [n for n, each in enumerate(self._calls) if each.outcome.propensity < RANDOM]
+        calls = [n for n, each in enumerate(self._calls) if 0 < each.outcome.propensity < RANDOM]
         laws = [self.yields.draw_law(rng) for _ in range(_LAWS)]
         worth, expected, variances = [], [], []
         for call in calls:

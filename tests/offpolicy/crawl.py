@@ -13,7 +13,8 @@ from equal_stream.messages import AssignedPassage, ReferencePair, pack_vector
 from equal_stream.offpolicy.history import Answer, Event, History, Reference
 from equal_stream.settings import AllocationSettings, LLMSettings, Settings
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
+# Logs lie in the recent past: what is older than a topic's retention is deleted when it is written.
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 PRICING = Pricing(in_mtok_cost=0.15, out_mtok_cost=0.6)
 DIMENSION = 16
 CLUSTERS = 8
