@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from bench.off_policy_world import PRICING, Shape, World, make_log, settings
-from equal_stream.offpolicy.estimate import evaluate
+from equal_stream.offpolicy.estimate import DRAWS, evaluate
 from equal_stream.offpolicy.play import Play
 
 POLICIES = ("calibrated", "retrieval", "random", "uniform")
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--logs", type=int, default=100)
     parser.add_argument("--tickets", type=int, default=130)
     parser.add_argument("--exploration", type=float, default=0.03)
-    parser.add_argument("--draws", type=int, default=6)
+    parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--output", type=Path, default=Path("bench/results/off-policy.jsonl"))
     asked = parser.parse_args()
     setup = (asked.tickets, asked.exploration, asked.draws)

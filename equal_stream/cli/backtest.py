@@ -58,7 +58,7 @@ def play(  # noqa: PLR0917 - typer makes options of them, not positions
         bool,
         typer.Option("--from-log", help="Estimate from the service's own log what each would have earned."),
     ] = False,
-    draws: Annotated[int, typer.Option(min=2, help="Plays a policy, with --from-log.")] = 20,
+    draws: Annotated[int, typer.Option(min=2, help="Plays a policy, with --from-log.")] = 8,
     reference_topic: Annotated[str, typer.Option(help="Only references of this topic.")] = "",
     policy: Annotated[
         list[str] | None, typer.Option(help="Policies to play; oracle: the clairvoyant.")
