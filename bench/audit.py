@@ -128,8 +128,9 @@ def _passages(transport: Transport, verdict: Verdict) -> dict[str, dict[str, Any
 def _pairs(
     transport: Transport, verdict: Verdict, texts: Mapping[str, str], passages: Mapping[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    pairs = values(read_all(transport, topics.PAIRS.name))
-    twice = [qa_id for qa_id, count in Counter(pair["qa_id"] for pair in pairs).items() if count > 1]
+    records = read_all(transport, topics.PAIRS.name)
+    pairs = values(records)
+    twice = _published_while_in_force(records)
     verdict.require(not twice, f"{len(twice)} qa_ids were published more than once, such as {twice[:1]}")
     ungrounded = [pair for pair in pairs if not _grounded(pair, texts, passages)]
     verdict.require(
@@ -138,6 +139,20 @@ def _pairs(
     )
     verdict.figures |= {"pairs": len(pairs), "pairs_by_model": dict(Counter(pair["model"] for pair in pairs))}
     return pairs
+
+
+def _published_while_in_force(records: Sequence[Record]) -> list[str]:
+    """Return the keys of pairs that were published again without having been withdrawn before."""
+    in_force: set[bytes | None] = set()
+    twice = []
+    for record in records:  # those of one key lie in one partition, in order
+        if record.value is None:
+            in_force.discard(record.key)
+        elif record.key in in_force:
+            twice.append((record.key or b"").decode())
+        else:
+            in_force.add(record.key)
+    return twice
 
 
 def _grounded(pair: dict[str, Any], texts: Mapping[str, str], passages: Mapping[str, dict[str, Any]]) -> bool:

@@ -1,4 +1,4 @@
-"""A crawl in two parts, small enough to be walked a hundred times: every way a record can end is in it."""
+"""A crawl in three parts, small enough to be walked a hundred times: every way a record can end is in it."""
 
 import json
 
@@ -60,7 +60,12 @@ def changes() -> list[OutgoingRecord]:
     ]
 
 
-PARTS = {"first": first, "changes": changes, "": list}
+def returns() -> list[OutgoingRecord]:
+    """The deleted page comes back as it was: its passages may be bought again, its pairs come again."""
+    return [_crawled(_url(1), _PAGES[1]["text"]), _crawled(_url(3), _PAGES[3]["text"])]
+
+
+PARTS = {"first": first, "changes": changes, "returns": returns, "": list}
 
 
 def feed(transport: Transport, part: str) -> None:

@@ -131,6 +131,7 @@ class WholeService:
         while idle < 3:
             moved = [self._embed(), self._cluster(), self._allocate()]
             idle = 0 if any(moved) or self._behind() else idle + 1
+        self._allocator.snapshot()
 
     def close(self) -> None:
         """Stop in good order."""

@@ -30,6 +30,7 @@ from tests.crashes.promises import broken_promises
 MEMORY = Path("/dev/shm")
 AMID_CALLS = Point("extractor", Step.ANSWER_JOURNALED, "first")  # some answers are journaled, some are not
 AT_ONCE = 6  # walks on a broker: each waits for seconds until it gives up what a crash left open
+WHOLE = ["first", "changes", "returns"]  # the parts of the crawl
 AFTER_CRASH = ""  # the part of a life that begins where another was ended
 
 
@@ -55,26 +56,28 @@ class Verdict:
 def walks(undisturbed: Ending, recovered: Ending, times: int = 1) -> Iterator[Walk]:
     """Yield a walk for each point that the two lives passed, for the first few `times` they passed it.
 
-    A point of the crawl's first part is mostly one of its second part as well: the same walk crashes at
-    both. Recovery with tickets open is reached by a crash amid calls.
+    Where a point of one part of the crawl is one of a later part as well, the same walk crashes at both.
+    Recovery with tickets open is reached by a crash amid calls.
     """
     passed = set(undisturbed.passed)
     for point in undisturbed.passed:
-        if point.count > times:
-            continue
-        if point.part == "first":
-            twin = replace(point, part="changes")
-            second = twin if twin in passed else None
-            lives = [(["first"], point), ([AFTER_CRASH, "changes"], second), ([AFTER_CRASH], None)]
-        elif replace(point, part="first") not in passed:
-            lives = [(["first", "changes"], point), ([AFTER_CRASH], None)]
-        else:
-            continue
-        yield Walk(point, lives)
+        twins = [each for part in WHOLE if (each := replace(point, part=part)) in passed]
+        if point.count <= times and (not twins or twins[0] == point):
+            yield Walk(point, list(_crashing_at(twins)) if twins else [(WHOLE, point), ([AFTER_CRASH], None)])
     for point in recovered.passed:
         if point.part == AFTER_CRASH and point.role == "recovery" and point.count <= times:
-            lives = [(["first"], AMID_CALLS), ([AFTER_CRASH], point), ([AFTER_CRASH, "changes"], None)]
-            yield Walk(point, lives)
+            rest = [AFTER_CRASH, *WHOLE[1:]]
+            yield Walk(point, [(WHOLE[:1], AMID_CALLS), ([AFTER_CRASH], point), (rest, None)])
+
+
+def _crashing_at(twins: Sequence[Point]) -> Iterator[tuple[list[str], Point | None]]:
+    """Yield lives that go on with the crawl until the next of some points."""
+    done = -1
+    for point in twins:
+        at = WHOLE.index(point.part)
+        yield [AFTER_CRASH] * (done >= 0) + WHOLE[done + 1 : at + 1], point
+        done = at
+    yield [AFTER_CRASH, *WHOLE[done + 1 :]], None
 
 
 class Walker:
@@ -108,8 +111,8 @@ class Walker:
 
     def references(self) -> tuple[Ending, Ending]:
         """Live undisturbed, and once more with a crash amid calls; return how both ended."""
-        undisturbed = [(["first", "changes"], None)]
-        recovered = [(["first"], AMID_CALLS), ([AFTER_CRASH, "changes"], None)]
+        undisturbed = [(WHOLE, None)]
+        recovered = [(WHOLE[:1], AMID_CALLS), ([AFTER_CRASH, *WHOLE[1:]], None)]
         first, second = self._pool.map(self._taken, [undisturbed, recovered])
         return first, second
 
