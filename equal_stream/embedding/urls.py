@@ -49,7 +49,10 @@ def canonical_url(url: str) -> str:
     if not parts.netloc:
         if scheme in _DEFAULT_PORTS:
             raise _invalid("names no host")
-        return urlunsplit(SplitResult(scheme, "", _path_of_opaque(parts.path), _query(parts.query), ""))
+        path = _path_of_opaque(parts.path)
+        if path.startswith("//"):  # without the empty host before it, what follows would be read as one
+            path = f"//{path}"
+        return urlunsplit(SplitResult(scheme, "", path, _query(parts.query), ""))
     host = _host(parts.hostname or "")
     user = _percent(f"{parts.netloc.rpartition('@')[0]}@") if "@" in parts.netloc else ""
     shown_port = "" if port is None or port == _DEFAULT_PORTS.get(scheme) else f":{port}"

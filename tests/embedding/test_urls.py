@@ -71,6 +71,11 @@ def test_what_is_no_absolute_url_is_refused_with_its_field(url: str) -> None:
     assert (caught.value.reason, caught.value.field) == ("invalid-url", "url")
 
 
+@pytest.mark.parametrize("url", ["file:////", "file:////a", "file:///a", "x:////b"])
+def test_an_empty_host_before_slashes_is_kept(url: str) -> None:
+    assert canonical_url(url) == url
+
+
 @given(st.text(max_size=60), st.sampled_from(["https://example.org/", "http://", "urn:", "file:///", ""]))
 def test_canonical_urls_are_ascii_and_stay_as_they_are(rest: str, prefix: str) -> None:
     try:
