@@ -200,7 +200,7 @@ def jobs(parts: list[str], targets: list[str], seeds: int) -> Iterator[Job]:
         for part in parts:
             if part == "stream":
                 for first, second in SWITCHES:
-                    for policy in ("retrieval", "calibrated"):
+                    for policy in ("oracle", "retrieval", "calibrated"):
                         yield Job(part, f"{first} then {second}", seed, policy)
             elif part.startswith("ablation"):
                 yield from ablations(part, seed)
