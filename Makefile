@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BENCH  := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python
 
-.PHONY: help install demo test lint format schemas lock bench bench-allocation helm-test clean
+.PHONY: help install demo test lint format schemas lock bench bench-allocation chaos helm-test clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 22
@@ -59,6 +59,10 @@ bench-allocation: install  ## Every figure of docs/allocation.md: policies, worl
 	@$(BENCH) -m bench.decision --output bench/results/decision.json
 	@$(BENCH) bench/align.py --output bench/results/align.json
 	@$(BENCH) -m bench.allocation_table
+
+chaos: install  ## End the service after every step of every commit path, on both logs, and audit what is left
+	@$(BENCH) -m tests.crashes.walk --times 5
+	@$(BENCH) -m tests.crashes.walk --transport kafka
 
 helm-test: install  ## The chart: linted, rendered, validated; needs Helm 3, or Go to build it once
 	@$(BIN)/python -m deploy.chart.helm_binary || test -z "$${CI:-}"
