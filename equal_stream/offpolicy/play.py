@@ -16,6 +16,7 @@ from equal_stream.messages import AssignedPassage, ClusterEvent, LedgerEntry
 from equal_stream.offpolicy.history import Before, Event, History, Moment, Reference, ReferenceGone, Removal
 from equal_stream.settings import BudgetSettings, Settings
 
+_LEAST_COST = 0.01  # of the log's cost a call: a policy's first calls may have been next to free
 Answering = Callable[[Ticket], ExtractionResult]
 Costing = Callable[[int, int], float]  # of tokens in and out
 
@@ -142,8 +143,10 @@ class Play:
 
     def _affordable(self, played: Played) -> int:
         """Return how many tickets of the usual cost the money left is for, to the nearest."""
-        usual = played.cost / len(played.bought) if played.bought else self._granted / self._granted_tickets
-        return round((self._granted - played.cost) / usual)
+        usual = of_log = self._granted / self._granted_tickets
+        if played.bought:
+            usual = max(played.cost / len(played.bought), _LEAST_COST * of_log)
+        return round((self._granted - played.cost) / usual) if usual > 0 else 0
 
     def _settle(self, batch: _Batch, at: datetime, played: Played) -> None:
         batch.ended += 1

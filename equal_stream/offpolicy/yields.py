@@ -79,6 +79,11 @@ class Yields:
         self._place = {int(cluster): row for row, cluster in enumerate(self._clusters)}
         self._counts = counts
         self._most = int(counts.pairs.max())  # pairs are capped by the prompt
+        self._sums = np.bincount(self._rows, counts.pairs)
+        sizes = counts.tokens / self._usual
+        self._exposures = {
+            float(power): np.bincount(self._rows, sizes**power * counts.factors) for power in _POWERS
+        }
         self.excess = self._excess()
         self._laws, self._weights = self._weigh()
 
@@ -147,13 +152,9 @@ class Yields:
 
     def _excess(self) -> float:
         """Return Pearson's estimate, by calls of clusters of which several were made."""
-        sizes = self._counts.tokens / self._usual
-        self._sums = np.bincount(self._rows, self._counts.pairs)
-        factors = self._counts.factors
-        self._exposures = {float(power): np.bincount(self._rows, sizes**power * factors) for power in _POWERS}
         middle = float(_POWERS[len(_POWERS) // 2])
         rates = self._sums / self._exposures[middle]
-        means = rates[self._rows] * sizes**middle * factors
+        means = rates[self._rows] * (self._counts.tokens / self._usual) ** middle * self._counts.factors
         some = means > 0
         free = int(some.sum()) - int((self._sums > 0).sum())
         if free < 1:
