@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from equal_stream.allocation import migrations
 from equal_stream.allocation import state as saved
 from equal_stream.allocation.base import Reservation, Settlement, Withdrawal
 from equal_stream.allocation.bounds import LARGEST_ID, require_passage_id, require_within, vector_in
@@ -311,9 +312,9 @@ class AllocatorCore:
         Raises
         ------
         StateMismatch
-            The state was written by another version or for vectors of another length.
+            The state was written by a later release, or for vectors of another length.
         """
-        held = saved.load(data)
+        held = migrations.load(data)
         self.holdings.load_state(held)
         self._latest = datetime.fromisoformat(held["latest"])
 

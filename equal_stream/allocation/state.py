@@ -21,27 +21,37 @@ def dump(state: dict[str, Any]) -> bytes:
 
 
 def load(data: bytes) -> dict[str, Any]:
-    """Return what `dump` was given; arrays are writable copies.
+    """Return what `dump` was given; arrays are writable copies. Of a whole state: see `migrations`.
 
     Raises
     ------
     StateMismatch
         Another version wrote it, or it is no saved state.
     """
-    try:
-        held: Any = msgspec.msgpack.decode(data, ext_hook=_decode)
-        version = held["version"]
-    except (msgspec.DecodeError, ValueError, TypeError, KeyError) as error:
-        raise StateMismatch(
-            f"The saved allocation state cannot be read ({error}); remove it to replay the log."
-        ) from error
+    version, state = read(data)
     if version != VERSION:
         raise StateMismatch(
-            f"The saved allocation state has version {version}, this release reads {VERSION}; "
-            "remove it to replay the log."
+            f"The saved allocation state has version {version}, this release reads {VERSION}."
         )
-    state: dict[str, Any] = held["state"]
     return state
+
+
+def read(data: bytes) -> tuple[int, dict[str, Any]]:
+    """Return the version that a state was saved by, and the state as it was then.
+
+    Raises
+    ------
+    StateMismatch
+        It is no saved state.
+    """
+    try:
+        held: Any = msgspec.msgpack.decode(data, ext_hook=_decode)
+        return int(held["version"]), dict(held["state"])
+    except (msgspec.DecodeError, ValueError, TypeError, KeyError) as error:
+        raise StateMismatch(
+            f"The saved allocation state cannot be read ({error}): move the allocator's snapshots away, and "
+            "the log is replayed from its beginning."
+        ) from error
 
 
 def dump_rng(rng: np.random.Generator) -> dict[str, Any]:
