@@ -15,6 +15,7 @@ from tests.crashes.life import CAP, Ending, Life
 from tests.crashes.llm import bill_of
 
 _INPUTS = {EMBEDDER: [topics.CRAWL], CLUSTERER: [topics.EMBEDDED], ALLOCATOR: INPUTS}
+MOST_CLUSTERS = 1_000  # ids begin at 1, and where the state is lost at the time in milliseconds
 
 
 def broken_promises(life: Life) -> list[str]:
@@ -72,6 +73,8 @@ def _passages(transport: Transport, ending: Ending) -> list[str]:
     if ending.stored != ending.named:
         problems.append("the store holds passages that no document names, or lacks some")
     born = {each["cluster_id"] for each in values(read_all(transport, topics.CLUSTER_EVENTS.name))}
+    if max(each["cluster_id"] for each in assigned) > MOST_CLUSTERS:
+        problems.append("clusters were formed anew: the state that matches the positions was lost")
     if unborn := {each["cluster_id"] for each in assigned} - born:
         problems.append(f"clusters {unborn} were never born")
     return problems
