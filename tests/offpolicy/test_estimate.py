@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equal_stream.allocation.exceptions import UnknownPolicy
-from equal_stream.extraction.base import ExtractionResult, Ticket
+from equal_stream.extraction.base import Ticket
+from equal_stream.offpolicy.correction import Correction
 from equal_stream.offpolicy.estimate import Evaluation, NothingToLearnFrom, evaluate, interval
 from equal_stream.offpolicy.history import Answer, History
 from equal_stream.offpolicy.outlook import Outlook, PossibleWorld
 from equal_stream.offpolicy.play import Play, costing
+from equal_stream.offpolicy.yields import Yields
 from tests.offpolicy.crawl import PRICING, Crawl, make_log, setup
 
 POLICIES = ("calibrated", "retrieval", "random")
@@ -105,20 +107,32 @@ def ticket_for(passage_id: str, cluster: int) -> Ticket:
     )
 
 
-def test_random_tickets_correct_what_a_policy_was_led_to_believe(crawl: Crawl) -> None:
-    """Doubly robust: look-alikes of what was bought hold half of it, which only random tickets can show."""
-    gullible = setup("retrieval", exploration=0.6)
-    history = make_log(crawl, gullible, tickets=160)
-    chosen = {a.outcome.passage_id for a in history.billed() if a.outcome.propensity > 0.3}
+def test_random_tickets_pull_a_wrong_model_towards_what_is_right(
+    crawl: Crawl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Doubly robust; how far a hundred tickets pull is weighed, `test_correction` shows where it leads."""
+    history = make_log(crawl, setup("random"), tickets=120)
 
-    def poorer(ticket: Ticket) -> ExtractionResult:
-        full = crawl.result(ticket)
-        return full if ticket.passage_id in chosen else msgspec.structs.replace(full, pairs=full.pairs[:1])
+    def estimated() -> float:
+        return evaluate(history, setup(), PRICING, ["retrieval"], draws=6).policies[0].gain
 
-    history = make_log(crawl, gullible, tickets=160, result=poorer)
-    outlook = Outlook(history, gullible, PRICING, np.random.default_rng(0))
-    assert outlook.drawn > 60
-    assert outlook.correction.factors.mean() < 1
+    right = estimated()
+    rate, foretell = Yields.draw_rate, Yields.foretell
+
+    def high_rate(self: Yields, *asked: object) -> float:
+        return 3 * rate(self, *asked)  # type: ignore[arg-type]
+
+    def high_foretold(self: Yields, *asked: object) -> tuple[float, float]:
+        mean, variance = foretell(self, *asked)  # type: ignore[arg-type]
+        return 3 * mean, 3 * variance
+
+    monkeypatch.setattr(Yields, "draw_rate", high_rate)
+    monkeypatch.setattr(Yields, "foretell", high_foretold)
+    corrected = estimated()
+    monkeypatch.setattr(Correction, "by", lambda _: Correction(np.zeros(0), np.ones(1), np.zeros(1)))
+    uncorrected = estimated()
+    assert uncorrected > 1.4 * right
+    assert corrected - right < 0.75 * (uncorrected - right)
 
 
 def replaced(history: History, **changes: object) -> History:
