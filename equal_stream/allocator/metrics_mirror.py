@@ -1,6 +1,6 @@
 """Brings what the actor counted into the metrics of the process that runs it."""
 
-from equal_stream.allocation.status import AllocatorStatus
+from equal_stream.allocation.status import AllocatorStatus, TargetStatus
 from equal_stream.allocator.tally import Tally
 from equal_stream.allocator.view import AllocatorView
 from equal_stream.observability import metrics
@@ -11,6 +11,7 @@ class MetricsMirror:
 
     def __init__(self) -> None:
         self._seen = Tally()
+        self._targets: set[str] = set()
 
     def show(self, view: AllocatorView) -> None:
         """Bring one view into the metrics."""
@@ -19,6 +20,20 @@ class MetricsMirror:
         self._count(view.tally.since(self._seen))
         self._seen = view.tally
         _gauges(view.status)
+        self._show_targets(view.status.targets)
+
+    def _show_targets(self, targets: list[TargetStatus]) -> None:
+        """Set the gauges of each target; one that is gone has none any more."""
+        for target in targets:
+            metrics.TARGET_COVERAGE.labels(target.name).set(target.coverage)
+            for of, distance in (("output", target.distance), ("crawl", target.distance_of_crawl)):
+                if distance is not None:
+                    metrics.TARGET_DISTANCE.labels(target.name, of).set(distance)
+        there = {target.name for target in targets}
+        for name in self._targets - there:
+            metrics.TARGET_COVERAGE.remove(name)
+            metrics.TARGET_DISTANCE.remove_by_labels({"target": name})
+        self._targets = there
 
     @staticmethod
     def _count(new: Tally) -> None:
@@ -41,6 +56,7 @@ def _gauges(status: AllocatorStatus) -> None:
     budget = status.budget
     metrics.CANDIDATES.set(status.waiting)
     metrics.TICKETS_OPEN.set(status.in_flight)
+    metrics.BUDGET_OVERRUNS.set(budget.overruns)
     metrics.TOKENS.labels("reserved").set(budget.tokens_reserved)
     metrics.TOKENS.labels("spent").set(budget.tokens_spent)
     metrics.USD.labels("reserved").set(budget.usd_reserved)

@@ -46,6 +46,18 @@ TICKETS_OPEN = _gauge("tickets_open", "Tickets reserved and not ended.")
 TOKENS = _gauge("tokens", "Tokens in the ledger; left is absent without a total cap.", "state")
 USD = _gauge("usd", "US dollars in the ledger; left is absent without a total cap.", "state")
 GAIN = _counter("gain", "Coverage of the references that published pairs added.", "target")
+TARGET_COVERAGE = _gauge(
+    "target_coverage", "Mean of log(1 + covered) over the references of a target.", "target"
+)
+TARGET_DISTANCE = _gauge(
+    "target_distance",
+    "Energy distance to a target's references: of its latest pairs (output), of ordinary passages (crawl).",
+    "target",
+    "of",
+)
+BUDGET_OVERRUNS = _gauge(
+    "budget_overruns", "Calls that were billed above their reservation, since the start."
+)
 PAIRS_PUBLISHED = _counter("pairs_published", "Pairs published.", "target")
 PAIRS_WITHDRAWN = _counter("pairs_withdrawn", "Pairs withdrawn because their source went away.")
 PAIRS_REJECTED = _counter("pairs_rejected", "Pairs that a gate refused.", "reason")
