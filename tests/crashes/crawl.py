@@ -33,13 +33,13 @@ def _references() -> list[OutgoingRecord]:
 
 def first() -> list[OutgoingRecord]:
     """Pages, one of several passages, a copy, one overtaken, one too short, and records of no use."""
-    pages = [*_PAGES.values(), _LONG]
+    pages = [*list(_PAGES.values())[1:], _LONG, _PAGES[0]]
     return [
+        _crawled(_url(0), f"An earlier version. {_PAGES[0]['text']}"),
         *_references(),
         OutgoingRecord(topics.REFERENCES.name, b"no slash", b'{"target": 1}'),
         OutgoingRecord(topics.EMBEDDED.name, b"p", b'{"passage_id": "p"}'),
         OutgoingRecord(topics.CRAWL.name, b"https://bad.invalid/", b"{not json"),
-        _crawled(_url(0), f"An earlier version. {_PAGES[0]['text']}"),
         *(_crawled(each["url"], each["text"]) for each in pages),
         _crawled("https://copies.invalid/1", _PAGES[1]["text"]),
         _crawled("https://short.invalid/", "Too short."),

@@ -124,7 +124,7 @@ def live(life: Life) -> None:
         feed(transport, part)
         passed.part = part
         steps.arm(passed)
-        service = service or WholeService(settings, transport, life.bill, passed)
+        service = service or WholeService(settings, transport, life.bill, passed, anew=bool(part))
         service.run()
         steps.arm(None)
     assert service is not None

@@ -36,7 +36,8 @@ from tests.crashes.llm import DIMENSION, PRICES, BookkeepingLLM, WordEncoder
 from tests.crashes.open_transactions import OpenTransactions
 
 CALLS_AT_ONCE = 3
-BATCH = 4  # crawl records prepared together: several batches, two of them in work at once
+BATCHES = {True: 4, False: 100}  # crawl records prepared together, in a first life and in later ones:
+# several batches, two of them in work at once; and all that waits, so that a crash is met in another batch
 TURNS_BETWEEN_SNAPSHOTS = 2
 POLL_SECONDS = {"embedded": 0.005, "kafka": 0.05}
 
@@ -84,10 +85,13 @@ class Turn:
 
 
 class WholeService:
-    """The roles on one log and one store; `turn` is kept up to date."""
+    """The roles on one log and one store; `turn` is kept up to date. `anew`: nothing came before."""
 
-    def __init__(self, settings: Settings, transport: Transport, bill: Path, turn: Turn) -> None:
+    def __init__(
+        self, settings: Settings, transport: Transport, bill: Path, turn: Turn, *, anew: bool
+    ) -> None:
         encoder = WordEncoder()
+        self._batch = BATCHES[anew]
         self._turn = turn
         self._transport = transport
         self._wait = POLL_SECONDS[settings.transport]
@@ -154,7 +158,7 @@ class WholeService:
         """Take what waits through the stage, in batches of which two overlap, as the embedder's loop does."""
         self._turn.role = "embedder"
         records = self._crawl.poll(100, self._wait)
-        batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
+        batches = [records[at : at + self._batch] for at in range(0, len(records), self._batch)]
         in_work = []
         for batch in [*batches, None]:
             if batch is not None:
