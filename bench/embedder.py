@@ -116,6 +116,7 @@ class Pipeline:
             producer,
             poll_records=self.settings.embedding.poll_records,
             stay_seconds=60.0,
+            session_seconds=60.0,
             stop=stop,
         ).run()
         consumer.close()

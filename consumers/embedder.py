@@ -26,7 +26,7 @@ from equal_stream.observability import metrics
 from equal_stream.roles import EMBEDDER
 from equal_stream.settings import Settings
 from equal_stream.store.base import StoreUnavailable
-from equal_stream.transport.base import Consumer, Producer, Record
+from equal_stream.transport.base import Consumer, Positions, Producer, Record
 from equal_stream.transport.exceptions import PositionsLost, TransportUnavailable
 from equal_stream.transport.factory import open_transport
 
@@ -62,6 +62,8 @@ class EmbedderLoop:
         Most records of a batch.
     stay_seconds
         How often to poll at least, to remain in the group.
+    session_seconds
+        How long the loop may be silent before others may have taken its partitions over.
     stop
         Set from outside to end the loop.
     """
@@ -74,6 +76,7 @@ class EmbedderLoop:
         *,
         poll_records: int,
         stay_seconds: float,
+        session_seconds: float,
         stop: threading.Event,
     ) -> None:
         self._stage = stage
@@ -81,10 +84,12 @@ class EmbedderLoop:
         self._producer = producer
         self._poll_records = poll_records
         self._stay_seconds = stay_seconds
+        self._session_seconds = session_seconds
         self._stop = stop
         self._encoding = ThreadPoolExecutor(1, "encode")
         self._in_work: deque[InWork] = deque()
-        self._polled = time.monotonic()
+        self._polled = self._awake = time.monotonic()
+        self._slept = False
 
     def run(self) -> None:
         """Work until stopped; what is being encoded then is still finished.
@@ -123,8 +128,11 @@ class EmbedderLoop:
         oldest = self._in_work[0]
         while not wait([oldest.encoded], timeout=0.5).done:
             self._stop.is_set()  # asking is the sign of life
+            self._note_silence()
             self._stay_in_group()
         seconds = oldest.encoded.result()
+        self._note_silence()
+        self._patiently(partial(self._require_ours, oldest.batch))
         self._patiently(partial(self._stage.store, oldest.batch))
         self._patiently(partial(self._stage.publish, oldest.batch, self._producer, self._consumer))
         self._in_work.popleft()
@@ -135,11 +143,41 @@ class EmbedderLoop:
         self._stage.encode(batch)
         return time.perf_counter() - begin
 
+    def _note_silence(self) -> None:
+        """Note whether the process may have been stopped, or as good as, since the last look at the clock."""
+        now = time.monotonic()
+        self._slept |= now - self._awake > self._session_seconds
+        self._awake = now
+
+    def _require_ours(self, batch: Batch) -> None:
+        """Raise `PositionsLost` when others have taken over the batch's records, before the store is written.
+
+        1. What the group has committed already was published: by another member that had the partition for
+           a while, or by this one, which had read the records twice.
+        2. After a silence in which this member may have been given up for dead, the log is asked whether the
+           partitions are still its own, by committing once more where the batch begins. Another member may
+           have gone on to newer versions of the pages, which the store must not lose to these.
+        """
+        # 1. Not published yet.
+        begin = first_offsets(batch.records)
+        committed = self._consumer.committed()
+        if any(committed.get(at, 0) > offset for at, offset in begin.items()):
+            in_work = [record for work in self._in_work for record in work.batch.records]
+            self._consumer.seek({**first_offsets(in_work), **committed})
+            raise PositionsLost(
+                "records in work were published by another member meanwhile: they are dropped"
+            )
+        # 2. Still ours.
+        if self._slept:
+            self._consumer.commit(begin)
+            self._slept = False
+
     def _drop(self) -> None:
         """Let go of all batches: the consumer stands where the group has committed."""
         for work in self._in_work:
             work.encoded.cancel()
         self._in_work.clear()
+        self._slept = False
         self._stage.drop()
 
     def _poll(self, timeout: float) -> list[Record]:
@@ -170,6 +208,15 @@ class EmbedderLoop:
             self._stop.wait(pause)
             self._stay_in_group()
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def first_offsets(records: Sequence[Record]) -> Positions:
+    """Return the least offset among records, by partition."""
+    begin: Positions = {}
+    for record in records:
+        at = (record.topic, record.partition)
+        begin[at] = min(begin.get(at, record.offset), record.offset)
+    return begin
 
 
 def portions(records: Sequence[Record]) -> Iterator[list[Record]]:
@@ -224,6 +271,7 @@ def run_embedder(settings: Settings, stop: threading.Event) -> None:
                 producer,
                 poll_records=settings.embedding.poll_records,
                 stay_seconds=settings.kafka.max_poll_interval_ms / 4000,
+                session_seconds=settings.kafka.session_timeout_ms / 2000,
                 stop=stop,
             ).run()
             consumer.close()

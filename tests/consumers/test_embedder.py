@@ -13,6 +13,8 @@ from equal_stream.embedding.stage import EmbeddingStage
 from equal_stream.observability import metrics
 from equal_stream.store.base import Point, StoreUnavailable
 from equal_stream.transport.base import Record
+from equal_stream.transport.embedded.database import Database
+from equal_stream.transport.embedded.transport import FILE_NAME
 from equal_stream.transport.exceptions import Fenced, PositionsLost, TransportUnavailable
 from tests.embedding.world import World, about, sentences
 
@@ -31,7 +33,9 @@ def world(tmp_path: Path) -> Iterator[World]:
 class Running:
     """A loop in a thread of its own."""
 
-    def __init__(self, world: World, name: str = "one", stage: Any = None, producer: Any = None) -> None:
+    def __init__(
+        self, world: World, name: str = "one", stage: Any = None, producer: Any = None, **more: float
+    ) -> None:
         self.stop = threading.Event()
         self.error: Exception | None = None
         self.consumer = world.transport.member([CRAWL], GROUP)
@@ -40,8 +44,8 @@ class Running:
             self.consumer,
             producer or world.transport.producer(name),
             poll_records=8,
-            stay_seconds=0.1,
             stop=self.stop,
+            **{"stay_seconds": 0.1, "session_seconds": 60.0} | more,
         )
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -226,6 +230,75 @@ def test_a_long_encoding_does_not_cost_the_membership(world: World) -> None:
     wait_for(lambda: all_committed(world))
     running.end()
     every_record_ended_once(world, 5)
+
+
+class Stopped:
+    """A loop whose process is stopped in the middle of its first batch, until `wake` is called."""
+
+    def __init__(self, world: World) -> None:
+        asleep, self._awake = threading.Event(), threading.Event()
+        awake = self._awake
+
+        class StoppedStage(EmbeddingStage):
+            def encode(self, batch: Any) -> int:
+                asleep.set()
+                assert awake.wait(60)
+                return super().encode(batch)
+
+        stores = world.stores
+        stage = StoppedStage(world.encoder, stores.passages, stores.documents, world.settings.passages)
+        self.running = Running(world, "stopped", stage=stage, stay_seconds=1000.0, session_seconds=0.01)
+        poll = self.running.consumer.poll
+
+        def stopped_poll(most: int, timeout: float) -> list[Record]:
+            assert not asleep.is_set() or awake.wait(60)
+            return poll(most, timeout)
+
+        self.running.consumer.poll = stopped_poll
+        world.crawl("a", sentences(1), at="2026-01-01T00:00:00Z")
+        assert asleep.wait(60)
+        with Database(world.settings.data_dir / FILE_NAME).writing() as connection:
+            self.running.consumer._membership.leave(connection)  # given up for dead
+
+    def wake(self) -> None:
+        self._awake.set()
+        wait_for(lambda: not self.running.loop._in_work)
+
+
+def stored_document(world: World) -> dict[str, Any]:
+    (found,) = [p.payload for p in world.stores.documents.scroll() if p.payload["kind"] == "document"]
+    return found
+
+
+@pytest.mark.parametrize("heir_stays", [True, False])
+def test_one_that_was_stopped_meanwhile_publishes_nothing_and_overwrites_nothing(
+    world: World, heir_stays: bool
+) -> None:
+    stopped = Stopped(world)
+    world.crawl("a", sentences(2), at="2026-01-02T00:00:00Z")
+    heir = Running(world, "heir")
+    wait_for(lambda: all_committed(world))
+    if not heir_stays:
+        heir.end()
+    before = stored_document(world)
+    stopped.wake()
+    stopped.running.end()
+    if heir_stays:
+        heir.end()
+    assert stopped.running.error is None
+    assert stored_document(world) == before
+    assert {point.id for point in world.stores.passages.scroll()} == set(before["passages"])
+    assert all_committed(world)
+    every_record_ended_once(world, 2)
+
+
+def test_one_that_was_stopped_and_missed_by_nobody_goes_on(world: World) -> None:
+    stopped = Stopped(world)
+    world.crawl("a", sentences(2), at="2026-01-02T00:00:00Z")
+    stopped.wake()
+    wait_for(lambda: all_committed(world))
+    stopped.running.end()
+    every_record_ended_once(world, 2)
 
 
 def test_what_became_of_records_is_counted_by_reason(world: World) -> None:
