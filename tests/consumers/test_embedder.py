@@ -340,5 +340,6 @@ def test_a_point_is_what_readers_of_the_store_expect(world: World) -> None:
     running.end()
     points: list[Point] = world.stores.passages.scroll()
     assert {*points[0].payload} == {
-        *("passage_id", "doc_id", "url", "title", "lang", "start", "end", "text", "tokens", "model", "at")
+        *("passage_id", "doc_id", "url", "title", "lang", "start", "end", "text", "tokens", "model", "at"),
+        *("before", "after"),
     }
