@@ -20,7 +20,7 @@ from equal_stream.offpolicy.outlook import RANDOM, Outlook, PossibleWorld
 from equal_stream.offpolicy.play import Play, costing
 from equal_stream.settings import Settings
 
-DRAWS = 8  # plays a policy: by Student's law a fifth more width than any number would give
+DRAWS = 8  # plays a policy: by Student's law a quarter more width than any number would give
 LEAST_CALLS = 30  # below it nothing is known of how clusters differ
 _Z = 1.959964  # the normal law's quantile at 97.5 %
 
