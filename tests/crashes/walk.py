@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from tests.crashes.nursery import LifeFailed, Nursery
 from tests.crashes.promises import broken_promises
 
 MEMORY = Path("/dev/shm")
+ROOM = 1 << 30  # bytes there must be in memory: a walk under way takes some 20 MB
 AMID_CALLS = Point("extractor", Step.ANSWER_JOURNALED, "first")  # some answers are journaled, some are not
 AT_ONCE = 6  # walks on a broker: each waits for seconds until it gives up what a crash left open
 WHOLE = ["first", "changes", "returns"]  # the parts of the crawl
@@ -93,7 +95,7 @@ class Walker:
 
     def __init__(self, bootstrap: str = "", at_once: int = 2) -> None:
         self._bootstrap = bootstrap
-        memory = MEMORY if MEMORY.is_dir() else None
+        memory = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
         self._directory = Path(tempfile.mkdtemp(prefix="crashes-", dir=memory))
         self._nursery = Nursery(self._directory / "said.txt")
         self._pool = ThreadPoolExecutor(at_once)
@@ -121,28 +123,37 @@ class Walker:
         yield from self._pool.map(self._walk, walks)
 
     def _walk(self, walk: Walk) -> Verdict:
-        try:
-            return Verdict(walk.point, broken_promises(self._lives(walk.lives)))
-        except LifeFailed as error:
-            return Verdict(walk.point, [str(error)])
+        with self._new_directory() as directory:
+            try:
+                return Verdict(walk.point, broken_promises(self._lives(walk.lives, directory)))
+            except LifeFailed as error:
+                return Verdict(walk.point, [str(error)])
 
     def _taken(self, lives: Lives) -> Ending:
-        life = self._lives(lives)
-        if problems := broken_promises(life):
-            raise LifeFailed(f"without a crash at a point of its own: {problems}")
-        return msgspec.json.decode(life.ending.read_bytes(), type=Ending)
+        with self._new_directory() as directory:
+            life = self._lives(lives, directory)
+            if problems := broken_promises(life):
+                raise LifeFailed(f"without a crash at a point of its own: {problems}")
+            return msgspec.json.decode(life.ending.read_bytes(), type=Ending)
 
-    def _lives(self, lives: Lives) -> Life:
-        name = uuid4().hex[:8]
-        directory = self._directory / name
+    @contextmanager
+    def _new_directory(self) -> Iterator[Path]:
+        """Give a directory to one walk; what lives in it is gone afterwards."""
+        directory = self._directory / uuid4().hex[:8]
         directory.mkdir()
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _lives(self, lives: Lives, directory: Path) -> Life:
         for number, (parts, crash) in enumerate(lives, 1):
             life = Life(
                 directory=str(directory),
                 parts=parts,
                 crash=crash,
                 bootstrap=self._bootstrap,
-                prefix=f"{name}.",
+                prefix=f"{directory.name}.",
             )
             code = self._nursery.live(life)
             late = crash is not None and crash.count > 1 and code == 0  # there was less to do this time
