@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from equal_stream.allocation.passage_forms import PassageForms
 
-_WINDOW = 512  # answers
-_LANDMARKS = 128  # of them that passages are compared with
+_WINDOW = 1024  # answers
+_LANDMARKS = 256  # of them that passages are compared with
 _JITTER = 1e-3  # keeps the normal equations solvable when answers lie together
 _WIDTH = 0.4  # cosine distance over which what was learned fades by e
 _LENGTH = 0.05  # share of the length in the kernel
@@ -35,7 +35,7 @@ _PLACE = 0.05  # share of each end's distance in it
 _PLACE_OF_SITE = 0.15  # the same, between pages of one site
 _SITE = 0.3  # share of the site
 _FAR = 31  # passages from an end that are told apart here
-_NOISE = 0.3  # of a count, in units of the kernel
+_NOISE = 0.15  # of a count, in units of the kernel
 _MOST = 6.0  # pairs; a page with a hundred must not outweigh all others
 _LEAST_FACTOR, _MOST_FACTOR = 0.05, 4.0
 _FIRST, _GROWTH, _EVERY = 8, 0.1, 64  # refit after a tenth more answers, and at the latest after so many
