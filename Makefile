@@ -53,11 +53,14 @@ bench: install  ## Every figure of docs/benchmarks.md, in half an hour; the corp
 	@$(BENCH) -m bench.table
 
 # Results are kept run by run under bench/results/allocation: an interrupted benchmark goes on where it was.
-bench-allocation: install  ## Every figure of docs/allocation.md: policies, worlds, ablation; then scale and align; hours
+bench-allocation: install  ## Every figure of docs/allocation.md and of what it rests on; hours
 	@mkdir -p bench/results
 	@$(BENCH) -m bench.allocation
 	@$(BENCH) -m bench.decision --output bench/results/decision.json
-	@$(BENCH) bench/align.py --output bench/results/align.json
+	@$(BENCH) -m bench.bandit_worlds --seeds 20 --json bench/results/bandit-worlds.json
+	@$(BENCH) -m bench.yields --json bench/results/yields.json
+	@$(BENCH) -m bench.off_policy --logs 100
+	@$(BENCH) -m bench.align --output bench/results/align.json
 	@$(BENCH) -m bench.allocation_table
 
 chaos: install  ## End the service after every step of every commit path, on both logs, and audit what is left
