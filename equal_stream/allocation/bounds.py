@@ -4,6 +4,7 @@ Everything here raises `InvalidRecord`, so that such a record becomes a dead let
 the loop that would come back with every restart.
 """
 
+import contextlib
 from uuid import UUID
 
 import numpy as np
@@ -26,10 +27,9 @@ def require_passage_id(passage_id: str, field: str) -> None:
 
     In another form (capitals, no hyphens) one passage would have two names.
     """
-    try:
+    usual: str | None = None
+    with contextlib.suppress(ValueError):
         usual = str(UUID(passage_id))
-    except ValueError:
-        usual = ""
     if usual != passage_id:
         raise InvalidRecord("invalid-value", field, f"{field} must be a UUID, in lower case with hyphens")
 

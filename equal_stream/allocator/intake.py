@@ -71,7 +71,6 @@ class Intake:
             return
         match decode(record, _TYPES[record.topic]):
             case AssignedPassage() as passage:
-                require_name(passage.passage_id, "passage_id")
                 self._core.add_passage(passage)
             case ClusterEvent() as event:
                 self._core.apply_cluster_event(event)
@@ -92,7 +91,6 @@ class Intake:
         if not passage_ids:
             return []
         for passage_id in passage_ids:
-            require_name(passage_id, "removed")
             require_passage_id(passage_id, "removed")
         points = self._passages.get(passage_ids)
         gone = [each for each, point in zip(passage_ids, points, strict=True) if point is None]
@@ -118,9 +116,3 @@ class Intake:
             raise InvalidRecord("invalid-key", "key", "the key of a reference is target/ref_id")
         self._waiting.pop((target, ref_id), None)
         self._core.remove_reference(target, ref_id)
-
-
-def require_name(passage_id: str, field: str) -> None:
-    """Require an id at all: neither the store nor a ticket takes an empty one."""
-    if not passage_id:
-        raise InvalidRecord("invalid-value", field, f"{field} must not be empty")
