@@ -83,9 +83,12 @@ class Corpus:
 
     def neighbours(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return how many passages each passage's document has before it and after it: (n,) each."""
-        starts = np.searchsorted(self.document_of, np.arange(self.documents + 1))
-        places = np.arange(len(self)) - starts[self.document_of]
-        return places, np.diff(starts)[self.document_of] - places - 1
+        order = np.argsort(self.document_of, kind="stable")
+        counts = np.bincount(self.document_of, minlength=self.documents)
+        starts = np.cumsum(counts) - counts
+        before = np.zeros(len(self), np.intp)
+        before[order] = np.arange(len(self)) - starts[self.document_of[order]]
+        return before, counts[self.document_of] - before - 1
 
     def pair_owner(self) -> NDArray[np.intp]:
         """Return the passage of each pair: (m,)."""

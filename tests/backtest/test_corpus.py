@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,13 @@ def test_the_same_documents_are_the_same_corpus(encoder):
     for name in first.__dataclass_fields__:
         one, other = getattr(first, name), getattr(second, name)
         assert (one == other).all() if isinstance(one, np.ndarray) else one == other
+
+
+def test_every_passage_knows_how_many_of_its_document_stand_before_and_after_it(encoder):
+    corpus = build(encoder, document("one. " * 200), document("two. " * 20), document("three. " * 300))
+    interleaved = replace(corpus, document_of=np.array([0, 1, 0, 2, 2, 0]), passage_ids=["p"] * 6)
+    before, after = interleaved.neighbours()
+    assert (before.tolist(), after.tolist()) == ([0, 0, 1, 0, 1, 2], [2, 0, 1, 1, 0, 0])
+    before, after = corpus.neighbours()
+    assert (before + after + 1).tolist() == np.bincount(corpus.document_of)[corpus.document_of].tolist()
+    assert (np.diff(before)[np.diff(corpus.document_of) == 0] == 1).all()
