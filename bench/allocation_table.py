@@ -98,6 +98,8 @@ def rows(results: Results) -> Iterable[tuple[str, str, str]]:
     yield "calibrated ÷ retrieval, decoys", "≤ 0.5", ratio(decoyed, costs(results, "decoys", "retrieval"))
     stream = [costs(results, "stream", policy, "over time") for policy in ("calibrated", "retrieval")]
     yield "calibrated ÷ retrieval, target switched midway, streaming, time-averaged", "≤ 0.8", ratio(*stream)
+    clairvoyant = costs(results, "stream", "oracle", "over time")
+    yield "the same, of the clairvoyant", "", ratio(clairvoyant, stream[1])
     yield "calibrated ÷ oracle, clean", "≤ 1.4", ratio(ours, costs(results, "clean", "oracle"))
     yield "calibrated ÷ oracle, decoys", "≤ 1.6", ratio(decoyed, costs(results, "decoys", "oracle"))
     for judge in ("words", "language-model"):
