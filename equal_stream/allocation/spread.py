@@ -7,8 +7,8 @@ that never falls, drawn through all (passage, reference) examples so far; a call
 reference. Before there are any it is what was seen on recorded corpora: a power a little above 1, and a
 soft floor below the threshold, where a hard zero strands useful passages.
 
-Measured (`bench.allocation`, part ablation): the floor cuts the cost of 80 % coverage by a tenth. Learning the
-curve is worth nothing with the encoder that the first curve was drawn with; it is there for all others.
+Measured (`bench.allocation`, part ablation): the floor cuts the cost of 80 % coverage by a tenth. Learning
+the curve is worth nothing with the encoder that the first one was drawn with; it is there for all others.
 """
 
 from typing import Any
