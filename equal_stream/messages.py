@@ -225,6 +225,16 @@ class ExtractionOutcome(Message, frozen=True, kw_only=True):
     request_id: str = ""
     error: str = ""
 
+    @property
+    def answered(self) -> bool:
+        """Whether the answer could be used, with pairs or without."""
+        return self.status in {"extracted", "empty"}
+
+    @property
+    def billed(self) -> bool:
+        """Whether a call was made and its bill and its fate are known."""
+        return self.answered or (self.status == "failed" and self.tokens_in + self.tokens_out > 0)
+
 
 class Evidence(Message, frozen=True, kw_only=True):
     """A verbatim span of the document: `text[start:end] == quote`."""

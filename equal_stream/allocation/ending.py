@@ -146,13 +146,12 @@ class Ender:
         held.counts[f"tickets: {outcome.status}"] += 1
         for reason, count in outcome.rejected.items():
             held.counts[f"rejected: {reason}"] += count
-        if outcome.status in {"extracted", "empty"}:
+        if outcome.answered:
             held.prediction.pairs_per_call.learn(outcome.pairs)
-        billed = outcome.status == "failed" and outcome.tokens_in + outcome.tokens_out > 0
-        if billed or outcome.status in {"extracted", "empty"}:
+        if outcome.billed:
             arm = held.pool.arm_of(outcome.cluster_id)
             held.policy.update(arm, outcome.predicted_gain, outcome.gain)
-            if outcome.status in {"extracted", "empty"}:
+            if outcome.answered:
                 self._predict_better(outcome, brought)
             if len(brought) == outcome.pairs:
                 held.policy.extracted(arm, np.array(brought, np.float32).reshape(-1, held.dimension))

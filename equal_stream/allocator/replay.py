@@ -41,7 +41,9 @@ def replay(records: Iterable[Record], core: AllocatorCore, workers: Workers) -> 
         if record.value is None:
             pairs[(record.key or b"").decode()] = None
             continue
-        match _decoded(record):
+        match decode_own(
+            record, "give it topics of its own (topics.prefix), or the release that wrote these"
+        ):
             case LedgerEntry() as entry:
                 core.replay_ledger(entry)
             case ExtractionOutcome() as outcome:
@@ -74,12 +76,18 @@ def forget_references(records: Iterable[Record], core: AllocatorCore) -> None:
             core.remove_reference(target, ref_id)
 
 
-def _decoded(record: Record) -> Message:
+def decode_own(record: Record, remedy: str) -> Message:
+    """Return the message in a record of the allocator's own topics.
+
+    Raises
+    ------
+    ForeignRecord
+        It is not the allocator's; the sentence ends with the remedy.
+    """
     try:
         return decode(record, _TYPES[record.topic])
     except InvalidRecord as error:
         raise ForeignRecord(
             f"record {record.offset} in partition {record.partition} of {record.topic} is not "
-            f"the allocator's ({error}); give it topics of its own "
-            "(topics.prefix), or the release that wrote these"
+            f"the allocator's ({error}); {remedy}"
         ) from error

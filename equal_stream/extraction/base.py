@@ -19,6 +19,11 @@ class Pricing(msgspec.Struct, frozen=True, kw_only=True):
         """Return what a call costs, in USD."""
         return (tokens_in * self.in_mtok_cost + tokens_out * self.out_mtok_cost) / 1_000_000
 
+    @property
+    def free(self) -> bool:
+        """Whether no call costs anything."""
+        return self.in_mtok_cost == self.out_mtok_cost == 0
+
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     """Permission to spend on one passage.

@@ -198,11 +198,10 @@ def _earned(history: History, pricing: Pricing | None) -> Earned:
     cost, policies = costing(pricing), dict[str, int]()
     for outcome in outcomes:
         policies[outcome.policy] = policies.get(outcome.policy, 0) + 1
-    free = pricing is None or pricing.in_mtok_cost == pricing.out_mtok_cost == 0
     return Earned(
         gain=sum(outcome.gain for outcome in outcomes),
         cost=sum(cost(outcome.tokens_in, outcome.tokens_out) for outcome in outcomes),
-        unit="tokens" if free else "USD",
+        unit="tokens" if pricing is None or pricing.free else "USD",
         calls=len(outcomes),
         random=sum(0 < outcome.propensity < RANDOM for outcome in outcomes),
         policies=policies,

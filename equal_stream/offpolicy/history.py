@@ -68,9 +68,7 @@ class Answer:
     @property
     def billed(self) -> bool:
         """Whether a call was made and its bill and its fate are known."""
-        outcome = self.outcome
-        tokens = outcome.tokens_in + outcome.tokens_out
-        return outcome.status in {"extracted", "empty"} or (outcome.status == "failed" and tokens > 0)
+        return self.outcome.billed
 
     @property
     def complete(self) -> bool:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from equal_stream import topics
 from equal_stream.allocator.reading import read_to_end
-from equal_stream.allocator.replay import ForeignRecord
+from equal_stream.allocator.replay import OWN_OUTPUTS, decode_own
 from equal_stream.errors import ConfigurationError, InvalidRecord
 from equal_stream.extraction.pairtext import pair_text
 from equal_stream.messages import (
@@ -39,7 +39,6 @@ Encode = Callable[[Sequence[str]], NDArray[np.float32]]  # texts to unit vectors
 
 # In the order in which records of one instant are told: a reserve follows what it was chosen from.
 _INPUTS = (topics.REFERENCES, topics.CLUSTER_EVENTS, topics.ASSIGNED, topics.DOCUMENT_OUTCOMES)
-_OUTPUTS = (topics.LEDGER, topics.EXTRACTIONS, topics.PAIRS)
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def read_history(transport: Transport, encode: Encode) -> Read:
     """
     kept = _Kept()
     _keep_inputs(read_to_end(transport, [topic.name for topic in _INPUTS]), kept)
-    _keep_outputs(read_to_end(transport, [topic.name for topic in _OUTPUTS]), kept)
+    _keep_outputs(read_to_end(transport, OWN_OUTPUTS), kept)
     _drop_other_encoders(kept)
     vectors = _vectors(kept, encode)
     present = {each.passage_id for _, _, each in kept.inputs if isinstance(each, AssignedPassage)}
@@ -128,25 +127,17 @@ def _keep_inputs(records: Iterable[Record], kept: _Kept) -> None:
 
 
 def _keep_outputs(records: Iterable[Record], kept: _Kept) -> None:
-    kinds = {topic.name: topic.message for topic in _OUTPUTS}
     for record in records:
         if record.value is None:
             kept.pairs.pop((record.key or b"").decode("utf-8", "replace"), None)
             continue
-        try:
-            message = decode(record, kinds[record.topic])
-        except InvalidRecord as error:
-            raise ForeignRecord(
-                f"record {record.offset} in partition {record.partition} of {record.topic} is not the "
-                f"allocator's ({error}); name the prefix of the service's topics (topics.prefix)"
-            ) from error
-        match message:
-            case LedgerEntry():
-                kept.ledger.append(message)
-            case ExtractionOutcome():
-                kept.outcomes[message.ticket_id] = message
-            case QAPair():
-                kept.pairs[message.qa_id] = message
+        match decode_own(record, "name the prefix of the service's topics (topics.prefix)"):
+            case LedgerEntry() as entry:
+                kept.ledger.append(entry)
+            case ExtractionOutcome() as outcome:
+                kept.outcomes[outcome.ticket_id] = outcome
+            case QAPair() as pair:
+                kept.pairs[pair.qa_id] = pair
 
 
 def _drop_other_encoders(kept: _Kept) -> None:

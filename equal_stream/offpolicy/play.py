@@ -23,7 +23,7 @@ Costing = Callable[[int, int], float]  # of tokens in and out
 
 def costing(pricing: Pricing | None) -> Costing:
     """Return what calls are measured by: USD, or tokens where tokens are free."""
-    if pricing is None or pricing.in_mtok_cost == pricing.out_mtok_cost == 0:
+    if pricing is None or pricing.free:
         return lambda tokens_in, tokens_out: float(tokens_in + tokens_out)
     return pricing.cost
 
