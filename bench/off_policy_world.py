@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.allocation.core import AllocatorCore
-from equal_stream.extraction.base import ExtractedPair, ExtractionResult, Pricing, Ticket
+from equal_stream.extraction.base import ExtractionResult, Pricing, Ticket
 from equal_stream.messages import AssignedPassage, QAPair, ReferencePair, pack_vector
 from equal_stream.offpolicy.history import Answer, Event, History, Reference
+from equal_stream.offpolicy.outlook import imagined_result
 from equal_stream.settings import AllocationSettings, BudgetSettings, LLMSettings, Settings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -110,26 +111,8 @@ class World:
     def result(self, ticket: Ticket) -> ExtractionResult:
         """Return what a call for a ticket brings."""
         tokens_in, tokens_out = self.bills[ticket.passage_id]
-        return ExtractionResult(
-            ticket_id=ticket.ticket_id,
-            request_id=ticket.request_id,
-            status="answered",
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            cost_usd=PRICING.cost(tokens_in, tokens_out),
-            pairs=[
-                ExtractedPair(
-                    question=f"{ticket.passage_id} {number}?",
-                    answer="because",
-                    quote="evidence",
-                    start=0,
-                    end=8,
-                    vector=pack_vector(vector),
-                )
-                for number, vector in enumerate(self.pairs[ticket.passage_id])
-            ],
-            model="m",
-        )
+        cost = PRICING.cost(tokens_in, tokens_out)
+        return imagined_result(ticket, self.pairs[ticket.passage_id], tokens_in, tokens_out, cost)
 
 
 def settings(policy: str, exploration: float, seed: int) -> Settings:

@@ -1,6 +1,6 @@
 """What calls would bring, as far as a log can tell: recorded where it made them, expected everywhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -129,31 +129,38 @@ class PossibleWorld:
         mean *= self._outlook.correction.factor(look.promise, self._deviation)
         vectors = self._outlook.transplants.draw(rng, look.vector, look.cluster, yields.draw_pairs(rng, mean))
         tokens_in, tokens_out = self._outlook.bills.of(look.tokens, len(vectors))
-        return ExtractionResult(
-            ticket_id=ticket.ticket_id,
-            request_id=ticket.request_id,
-            status="answered",
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            cost_usd=self._cost(tokens_in, tokens_out),
-            pairs=[
-                ExtractedPair(
-                    question=f"{ticket.passage_id} {number}?",
-                    answer="imagined",
-                    quote="imagined",
-                    start=0,
-                    end=8,
-                    vector=pack_vector(vector),
-                )
-                for number, vector in enumerate(vectors)
-            ],
-        )
+        return imagined_result(ticket, vectors, tokens_in, tokens_out, self._cost(tokens_in, tokens_out))
 
     def _rate(self, cluster: int) -> float:
         if cluster not in self._rates:
             rng = np.random.default_rng([self._seed, 2, abs(cluster)])
             self._rates[cluster] = self._outlook.yields.draw_rate(rng, self._law, cluster)
         return self._rates[cluster]
+
+
+def imagined_result(
+    ticket: Ticket, vectors: Iterable[NDArray[np.float32]], tokens_in: int, tokens_out: int, cost_usd: float
+) -> ExtractionResult:
+    """Return an answer to a ticket with pairs at these unit vectors (d,), each with a question of its own."""
+    return ExtractionResult(
+        ticket_id=ticket.ticket_id,
+        request_id=ticket.request_id,
+        status="answered",
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost_usd=cost_usd,
+        pairs=[
+            ExtractedPair(
+                question=f"{ticket.passage_id} {number}?",
+                answer="imagined",
+                quote="imagined",
+                start=0,
+                end=8,
+                vector=pack_vector(vector),
+            )
+            for number, vector in enumerate(vectors)
+        ],
+    )
 
 
 def _vectors(answer: Answer, dimension: int) -> NDArray[np.float32]:
