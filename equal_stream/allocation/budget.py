@@ -31,6 +31,17 @@ class Allowance:
         """The allowance in dollars."""
         return None if self.amount is None else usd(self.amount)
 
+    def after(self, amount: int, tokens: int) -> "Allowance":
+        """Return what is left once a reservation of nano-USD and tokens, which fits, is booked.
+
+        A reservation counts alike against the total and the hour, so whichever leaves the least still does.
+        """
+        return Allowance(
+            None if self.amount is None else self.amount - amount,
+            None if self.tokens is None else self.tokens - tokens,
+            self.hourly,
+        )
+
     def covers(self, amount: int, tokens: int) -> bool:
         """Tell whether a reservation of nano-USD and tokens fits."""
         return (self.amount is None or amount <= self.amount) and (

@@ -132,5 +132,5 @@ class Chooser:
         held.ledger.apply(entry)
         held.tickets.begin(ticket, choice.weight)
         held.pool.take(row)
-        market.afford(held.budget.allowance(at))
+        market.afford(market.allowance.after(amount, tokens))
         return Reservation(ticket=ticket, entry=entry)

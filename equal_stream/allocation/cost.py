@@ -8,21 +8,20 @@ all. The offline extractor has no price and sends no prompt: it reserves one tok
 stays within that, and costs no money.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.allocation.money import nano_ceiling
+from equal_stream.allocation.output_lengths import OutputLengths
 from equal_stream.extraction.base import Pricing
 from equal_stream.extraction.prompt import PROMPT_BYTES, bound_for_bytes
 
 _LEAST_SHARE = 1000 / bound_for_bytes(1000, -bound_for_bytes(0, 0))  # of the bytes sent: the passage's own
 _PROMPT_TOKENS = PROMPT_BYTES / 4.0  # prose; only until the first answers tell
 _OUTPUT_GUESS = 0.25  # of the output limit; only until the first answers tell
-_SHRINKAGE = 5.0  # answers a cluster needs before its own mean counts as much as everyone's
-_NONE = (0.0, 0.0)  # tokens and answers of a cluster that never had one
 _FORGET = 0.995  # per answer: prompts and models change
 
 
@@ -41,9 +40,8 @@ class CostModel:
         self.pricing = pricing
         self.max_output_tokens = max_output_tokens
         self._input = np.array([1.0, 1.0])  # billed, predicted; of a prompt's tokens
-        self._output = np.array([max_output_tokens * _OUTPUT_GUESS, 1.0])  # tokens, answers
+        self._answers = OutputLengths(max_output_tokens * _OUTPUT_GUESS)
         self._prompt = 0.0 if pricing is None else _PROMPT_TOKENS
-        self._clusters: dict[int, list[float]] = {}  # tokens, answers
 
     def bound(self, text_bytes: int) -> tuple[int, int]:
         """Return the tokens and nano-USD to reserve for a passage of this many UTF-8 bytes."""
@@ -86,40 +84,30 @@ class CostModel:
 
     def output(self, cluster_id: int) -> float:
         """Return the predicted output tokens of a passage of this cluster."""
-        return self.outputs([cluster_id])[0]
+        return float(self.outputs([cluster_id])[0])
 
-    def outputs(self, cluster_ids: Iterable[int]) -> list[float]:
-        """Return the predicted output tokens of a passage of each of these clusters."""
-        prior = _SHRINKAGE * float(self._output[0] / self._output[1])
-        known = (self._clusters.get(cluster_id, _NONE) for cluster_id in cluster_ids)
-        return [(tokens + prior) / (answers + _SHRINKAGE) for tokens, answers in known]
+    def outputs(self, cluster_ids: Collection[int]) -> NDArray[np.float64]:
+        """Return the predicted output tokens of a passage of each of these clusters, (n,)."""
+        return self._answers.means(cluster_ids)
 
     def learn(self, cluster_id: int, tokens: int, tokens_in: int, tokens_out: int) -> None:
         """Take in one bill: the passage's encoder tokens, and what the provider counted."""
         predicted = tokens + self._prompt
         if tokens_in > 0 and predicted > 0:
             self._input = self._input * _FORGET + [tokens_in / predicted, 1.0]
-        self._output = self._output * _FORGET + [tokens_out, 1.0]
-        known = self._clusters.setdefault(cluster_id, [0.0, 0.0])
-        known[0] = known[0] * _FORGET + tokens_out
-        known[1] = known[1] * _FORGET + 1.0
+        self._answers.learn(cluster_id, tokens_out)
 
     def inherit(self, child: int, parent: int) -> None:
         """Let a new cluster begin with what its parent has shown, at half the weight."""
-        if parent in self._clusters and child not in self._clusters:
-            self._clusters[child] = [x / 2 for x in self._clusters[parent]]
+        self._answers.inherit(child, parent)
 
     def merge(self, survivor: int, ended: int) -> None:
         """Add what an ended cluster has shown to its survivor."""
-        if ended in self._clusters and ended != survivor:
-            tokens, answers = self._clusters.pop(ended)
-            known = self._clusters.setdefault(survivor, [0.0, 0.0])
-            known[0] += tokens
-            known[1] += answers
+        self._answers.merge(survivor, ended)
 
     def forget(self, cluster_id: int) -> None:
         """Drop what is known of a cluster that is gone."""
-        self._clusters.pop(cluster_id, None)
+        self._answers.forget(cluster_id)
 
     @property
     def in_dollars(self) -> bool:
@@ -133,13 +121,9 @@ class CostModel:
 
     def to_state(self) -> dict[str, Any]:
         """Return what `load_state` takes; prices and limits come from the settings."""
-        return {
-            "input": self._input,
-            "output": self._output,
-            "clusters": [[c, *v] for c, v in self._clusters.items()],
-        }
+        return {"input": self._input, **self._answers.to_state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue exactly where `to_state` was taken."""
-        self._input, self._output = state["input"], state["output"]
-        self._clusters = {c: [tokens, answers] for c, tokens, answers in state["clusters"]}
+        self._input = state["input"]
+        self._answers.load_state(state)

@@ -48,8 +48,8 @@ class Listing:
 
     def place(self, row: int) -> int | None:
         """Return where a row is, or None when it is not listed."""
-        found = np.flatnonzero(self.rows == row)
-        return int(found[0]) if len(found) else None
+        place = int(np.argmax(self.rows == row))
+        return place if self.rows[place] == row else None
 
     def load_state(self, rows: NDArray[np.intp]) -> None:
         """List the same rows, at the same places."""

@@ -10,10 +10,10 @@ Memory: some 300 bytes a passage that ever got a ticket.
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid5
 
 import msgspec
 
+from equal_stream import ids
 from equal_stream.extraction.base import Ticket
 
 _FREE_TRIES = 32  # tickets that cost nothing; a passage no LLM will take must not come up for ever
@@ -39,7 +39,7 @@ class Purchase:
 
 def request_id(ticket_id: str) -> str:
     """Return the key of a ticket's call in the journal."""
-    return str(uuid5(UUID(ticket_id), "request"))
+    return ids.named(ticket_id, "request")
 
 
 class Tickets:
@@ -60,7 +60,7 @@ class Tickets:
     def next_id(self, passage_id: str) -> str:
         """Return the id of the next ticket for a passage."""
         bought = self._purchases.get(passage_id)
-        return str(uuid5(UUID(passage_id), f"ticket:{bought.tickets + 1 if bought else 1}"))
+        return ids.named(passage_id, f"ticket:{bought.tickets + 1 if bought else 1}")
 
     def attempt(self, passage_id: str) -> int:
         """Return which attempt the next ticket for a passage would be, from 1."""

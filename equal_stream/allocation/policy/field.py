@@ -27,10 +27,11 @@ _RESCALE = 0.02  # relative change of the level from which on variances are meas
 
 
 class Moments(NamedTuple):
-    """Mean and variance of ratios, (arms,) float64 each."""
+    """Mean and variance of ratios, and the precision that one typical ticket adds: (arms,) float64 each."""
 
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
+    told: NDArray[np.float64]
 
 
 class Field:
@@ -114,7 +115,7 @@ class Field:
             self._faded_at = self._evidence.now
 
     def moments(self, height: int) -> Moments:
-        """Return mean and variance of the ratios of `height` arms."""
+        """Return what is believed of the ratios of `height` arms; the same object until something changes."""
         if self._known is not None and len(self._known.mean) == height:
             return self._known
         self._reach(height)
@@ -122,15 +123,10 @@ class Field:
         common, doubt = self._landscape.all(height)
         own = self._variance * (1 - self.shared * self._placed[:height])
         left = 1 / (1 + own * precision)
-        mean = (common + own * weighted) * left
-        self._known = Moments(np.maximum(mean, 0.0), left * left * doubt + own * left)
+        mean = np.maximum((common + own * weighted) * left, 0.0)
+        noise = self._noise.relative * self._level * np.maximum(mean, _LEAST_RATIO * self._level)
+        self._known = Moments(mean, left * left * doubt + own * left, 1 / noise)
         return self._known
-
-    def precision(self, mean: NDArray[np.float64], tickets: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how much, (arms,), answers to so many typical tickets, (arms,), tell about ratios."""
-        ratio = np.maximum(mean, _LEAST_RATIO * self._level)
-        told: NDArray[np.float64] = tickets / (self._noise.relative * self._level * ratio)
-        return told
 
     def copy(self, arm: int, parent: int) -> None:
         """Let an arm without evidence begin with its parent's, made vaguer, and at its place."""

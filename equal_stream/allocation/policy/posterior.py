@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equal_stream.allocation.policy.field import Field
+from equal_stream.allocation.policy.field import Field, Moments
 from equal_stream.allocation.policy.likeness import Likeness
 from equal_stream.allocation.policy.noise import Size
 
@@ -24,11 +24,15 @@ _PAIRS_LAST = 40.0  # pairs ÷ expected pairs moves so many times slower
 
 
 class _Beliefs(NamedTuple):
-    """Mean, variance, and what tickets under way will tell, of worth and of pairs: (arms,) each."""
+    """What is believed of worth, of pairs, and of their product, (arms,) each.
 
+    `slope`: by what share a ticket that counts as having brought nothing lowers the product's mean.
+    """
+
+    worth: Moments
+    pairs: Moments
     mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    told: NDArray[np.float64]
+    slope: NDArray[np.float64]
 
 
 class Posterior:
@@ -75,6 +79,7 @@ class Posterior:
         )
         self._size = Size()
         self._knows_pairs = False
+        self._known: _Beliefs | None = None  # asked for after every ticket of a pull
 
     def locate(self, arm: int, centroid: NDArray[np.float32]) -> None:
         """Say where an arm lies: a unit vector (d,)."""
@@ -112,9 +117,9 @@ class Posterior:
         `promised` (height,) is predicted gain that counts as evidence that nothing came of it, from
         `in_flight` tickets.
         """
-        worth, pairs = self._beliefs(height, promised, in_flight)
-        doubt = 1 + worth.variance * worth.told + pairs.variance * pairs.told
-        return (worth.mean * pairs.mean / doubt).astype(np.float32)
+        beliefs = self._beliefs(height)
+        doubt = 1 + beliefs.slope * self._tickets(promised, in_flight)
+        return (beliefs.mean / doubt).astype(np.float32)
 
     def bounds(
         self,
@@ -129,9 +134,10 @@ class Posterior:
         tickets has been answered (Desautels, Krause and Burdick, 2014): what is being tried need not be
         tried more.
         """
-        worth, pairs = self._beliefs(height, promised, in_flight)
-        worth_left = worth.variance / (1 + worth.variance * worth.told)
-        pairs_left = pairs.variance / (1 + pairs.variance * pairs.told)
+        worth, pairs = self._beliefs(height)[:2]
+        tickets = self._tickets(promised, in_flight)
+        worth_left = worth.variance / (1 + worth.variance * worth.told * tickets)
+        pairs_left = pairs.variance / (1 + pairs.variance * pairs.told * tickets)
         left = pairs.mean**2 * worth_left + worth.mean**2 * pairs_left + worth_left * pairs_left
         return (worth.mean * pairs.mean + optimism * np.sqrt(left)).astype(np.float32)
 
@@ -150,18 +156,26 @@ class Posterior:
         for field in (self._worth, self._pairs):
             field.clear(arm)
 
-    def _beliefs(
-        self, height: int, promised: NDArray[np.float64] | None, in_flight: int
-    ) -> tuple[_Beliefs, _Beliefs]:
-        nothing = np.zeros(height)
-        size = 0.0 if promised is None else self._size.typical(float(promised.sum()), in_flight)
-        tickets = nothing if promised is None or size <= 0 else promised / size
-        mean, variance = self._worth.moments(height)
-        worth = _Beliefs(mean, variance, self._worth.precision(mean, tickets))
-        if not self._knows_pairs:
-            return worth, _Beliefs(np.ones(height), nothing, nothing)
-        mean, variance = self._pairs.moments(height)
-        return worth, _Beliefs(mean, variance, self._pairs.precision(mean, tickets))
+    def _beliefs(self, height: int) -> _Beliefs:
+        worth = self._worth.moments(height)
+        if self._knows_pairs:
+            pairs = self._pairs.moments(height)
+        elif self._known is not None and self._known.worth is worth:
+            return self._known
+        else:
+            nothing = np.zeros(height)
+            pairs = Moments(np.ones(height), nothing, nothing)
+        if self._known is None or self._known.worth is not worth or self._known.pairs is not pairs:
+            slope = worth.variance * worth.told + pairs.variance * pairs.told
+            self._known = _Beliefs(worth, pairs, worth.mean * pairs.mean, slope)
+        return self._known
+
+    def _tickets(self, promised: NDArray[np.float64] | None, in_flight: int) -> NDArray[np.float64] | float:
+        """Return how many typical tickets the promised gain is, (arms,); 0 where nothing is promised."""
+        if promised is None:
+            return 0.0
+        size = self._size.typical(float(promised.sum()), in_flight)
+        return promised / size if size > 0 else 0.0
 
     def to_state(self) -> dict[str, Any]:
         """Return what `load_state` takes."""
