@@ -51,14 +51,14 @@ def audit(
         its ticket is then charged at its reservation instead of the bill.
     """
     verdict = Verdict()
-    _documents(transport, verdict)
-    passages = _passages(transport, verdict)
-    pairs = _pairs(transport, verdict, texts, passages)
+    check_documents(transport, verdict)
+    passages = check_passages(transport, verdict)
+    pairs = check_pairs(transport, verdict, texts, passages)
     outcomes = values(read_all(transport, topics.EXTRACTIONS.name))
-    charged = _money(transport, verdict, pairs, cap_tokens, outcomes)
+    charged = check_money(transport, verdict, pairs, cap_tokens, outcomes)
     if bill is not None:
         lost = {outcome["request_id"] for outcome in outcomes if outcome["status"] == "unknown"}
-        _bill(verdict, charged, bill, lost if crashed else frozenset())
+        check_bill(verdict, charged, bill, lost if crashed else frozenset())
     return verdict
 
 
@@ -81,7 +81,8 @@ def values(records: Sequence[Record]) -> list[dict[str, Any]]:
     return [json.loads(record.value) for record in records if record.value is not None]
 
 
-def _documents(transport: Transport, verdict: Verdict) -> None:
+def check_documents(transport: Transport, verdict: Verdict) -> None:
+    """Every crawl record ends once."""
     crawl = {(r.topic, r.partition, r.offset) for r in read_all(transport, topics.CRAWL.name)}
     ends: Counter[Position] = Counter()
     kinds: Counter[str] = Counter()
@@ -105,7 +106,8 @@ def _documents(transport: Transport, verdict: Verdict) -> None:
     )
 
 
-def _passages(transport: Transport, verdict: Verdict) -> dict[str, dict[str, Any]]:
+def check_passages(transport: Transport, verdict: Verdict) -> dict[str, dict[str, Any]]:
+    """Every passage is assigned; return them by id."""
     refused = {
         tuple(dict(record.headers)[f"dlq_{name}"] for name in ("partition", "offset"))
         for record in read_all(transport, topics.dead_letter(topics.EMBEDDED.name))
@@ -125,9 +127,10 @@ def _passages(transport: Transport, verdict: Verdict) -> dict[str, dict[str, Any
     return embedded
 
 
-def _pairs(
+def check_pairs(
     transport: Transport, verdict: Verdict, texts: Mapping[str, str], passages: Mapping[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
+    """Pairs come once and stand on evidence; return them."""
     records = read_all(transport, topics.PAIRS.name)
     pairs = values(records)
     twice = _published_while_in_force(records)
@@ -165,7 +168,7 @@ def _grounded(pair: dict[str, Any], texts: Mapping[str, str], passages: Mapping[
     return bool(start >= 0 and passage["text"][start : start + len(evidence["quote"])] == evidence["quote"])
 
 
-def _money(
+def check_money(
     transport: Transport,
     verdict: Verdict,
     pairs: Sequence[dict[str, Any]],
@@ -203,7 +206,7 @@ def _money(
     return charged
 
 
-def _bill(
+def check_bill(
     verdict: Verdict,
     charged: Mapping[str, dict[str, Any]],
     bill: Mapping[str, Any],

@@ -54,7 +54,7 @@ class Books:
                 if record.topic == _DEAD:
                     self.dead[dict(record.headers)["dlq_reason"].decode()] += 1
                 elif record.value is None:
-                    self.pairs.pop(record.key.decode())
+                    self.pairs.pop(record.key.decode(), None)
                     self.withdrawn.add(record.key.decode())
                 else:
                     self._fold(record.topic, json.loads(record.value))

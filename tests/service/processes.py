@@ -37,3 +37,17 @@ def eventually(held: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.1)
     return True
+
+
+def in_session(session: int) -> dict[int, str]:
+    """Return the living processes of a session (`setsid`) with their command lines."""
+    found = {}
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            try:
+                fields = (directory / "stat").read_text().rpartition(")")[2].split()
+            except OSError:  # ended meanwhile
+                continue
+            if int(fields[3]) == session and fields[0] != "Z":
+                found[int(directory.name)] = named(int(directory.name))
+    return found
