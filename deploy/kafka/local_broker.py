@@ -82,6 +82,8 @@ class LocalBroker:
         Address without security.
     sasl_bootstrap, sasl_username, sasl_password
         Address that asks for SASL PLAIN, and a user it knows.
+    log_directory
+        Where it keeps its partitions.
     """
 
     def __init__(self) -> None:
@@ -90,6 +92,7 @@ class LocalBroker:
         self.bootstrap = f"127.0.0.1:{port}"
         self.sasl_bootstrap = f"127.0.0.1:{sasl_port}"
         self.sasl_username, self.sasl_password = "streamer", os.urandom(8).hex()
+        self.log_directory = self._directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
         template = (HERE / "server.properties").read_text()
         self._properties = self._directory / "server.properties"
@@ -98,7 +101,7 @@ class LocalBroker:
                 port=port,
                 sasl_port=sasl_port,
                 controller_port=controller_port,
-                log_dir=self._directory / "log",
+                log_dir=self.log_directory,
                 sasl_username=self.sasl_username,
                 sasl_password=self.sasl_password,
             )

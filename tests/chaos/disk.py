@@ -1,0 +1,56 @@
+"""A small disk for the data directory, which can be filled up: a tmpfs, mounted for the run."""
+
+import errno
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+_CHUNK = b"\0" * (1 << 20)
+BYTES = 3 << 30
+
+
+class SmallDisk:
+    """A directory with little room.
+
+    Attributes
+    ----------
+    why_not
+        Why there is no such disk here, in one sentence; then the directory is an ordinary one.
+    """
+
+    def __init__(self, size: int = BYTES) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="chaos-disk-"))
+        self._ballast = self.path / "ballast"
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "chaos", self.path],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self._mounted = done.returncode == 0
+        self.why_not = "" if self._mounted else f"no tmpfs can be mounted ({done.stderr.strip()})"
+
+    def fill(self) -> int:
+        """Leave no byte free; return how many were taken. Only on a disk of its own."""
+        assert self._mounted, self.why_not
+        taken = 0
+        with self._ballast.open("wb", buffering=0) as file:
+            try:
+                while True:
+                    taken += os.write(file.fileno(), _CHUNK)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+        return taken
+
+    def free(self) -> None:
+        """Give the room back."""
+        self._ballast.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Unmount it and remove the directory."""
+        if self._mounted:
+            subprocess.run(["umount", "--lazy", self.path], check=True, capture_output=True)
+        shutil.rmtree(self.path, ignore_errors=True)

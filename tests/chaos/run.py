@@ -1,0 +1,196 @@
+"""Breaks the service in every way while it works, and audits what is left.
+
+    python -m tests.chaos.run --transport kafka --documents 20000 --kills 100 --seed 1
+    python -m tests.chaos.run --transport embedded --documents 2000 --kills 20 --seed 1
+
+The exit code is 0 when every promise held. `tests.chaos.feed` and `tests.chaos.look` do the feeding and the
+audit alone, on a log that somebody else runs.
+"""
+
+import argparse
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from tests.chaos.audit import Remains, examine
+from tests.chaos.faults import Injector
+from tests.chaos.feeder import Feeder, read_fed
+from tests.chaos.remains import stored
+from tests.chaos.rest import wait_for_rest
+from tests.chaos.schedule import KILLED, OTHERS, Kind, Named, Victim, schedule
+from tests.chaos.site import Site
+from tests.chaos.verdict import Row, Verdict
+
+LOOK_SECONDS = 0.2
+_TOKENS_A_DOCUMENT = 330  # a cap that is reached when most of the crawl is through
+_EMBEDDED_VICTIMS = (*(victim for victim in KILLED if victim is not Victim.HEAD), Victim.SERVICE)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run does.
+
+    Attributes
+    ----------
+    seconds
+        How long it feeds.
+    patience
+        Seconds the service has after that to come to rest.
+    others
+        The faults that come once, beside the kills.
+    """
+
+    transport: Literal["kafka", "embedded"] = "kafka"
+    documents: int
+    kills: int
+    seed: int
+    seconds: float
+    patience: float = 900.0
+    cap: int = 0
+    others: Sequence[Named] = OTHERS
+
+    @property
+    def command(self) -> str:
+        """The command that repeats it."""
+        words = ["python", "-m", "tests.chaos.run", "--transport", self.transport]
+        for name in ("documents", "kills", "seed"):
+            words += [f"--{name}", str(getattr(self, name))]
+        words += ["--minutes", f"{self.seconds / 60:g}"]
+        return shlex.join(words if self.others else [*words, "--only-kills"])
+
+
+def run(plan: Plan, say: bool = True, keep: Path | None = None) -> Verdict:
+    """Carry out a plan and return its verdict.
+
+    Raises
+    ------
+    NotAtRest
+        The service did not come to rest in time.
+    """
+    victims = tuple(KILLED) if plan.transport == "kafka" else _EMBEDDED_VICTIMS
+    faults = schedule(plan.seed, plan.seconds, plan.kills, plan.others, victims)
+    cap = plan.cap or _TOKENS_A_DOCUMENT * plan.documents
+    pace = max(20, int(1.2 * plan.documents / (plan.seconds / 60)))
+    site = Site(
+        plan.transport,
+        plan.seed,
+        {"budget.tokens_total": str(cap), "allocation.max_tickets_per_minute": str(pace)},
+    )
+    began = time.monotonic()
+
+    def tell(text: str) -> None:
+        if say:
+            print(f"{time.monotonic() - began:7.1f} s  {text}", file=sys.stderr, flush=True)
+
+    try:
+        site.open()
+        tell(f"the service starts under {site.directory}")
+        feeder = Feeder(
+            site.service.settings, plan.seed, plan.documents, plan.seconds, site.directory / "fed"
+        )
+        injector = Injector(site, faults, plan.seed)
+        feeder.start()
+        began = time.monotonic()
+        _break(site, feeder, injector, plan, tell)
+        tell("all is fed, and nothing is broken any more")
+        wait_for_rest(site.service, time.monotonic() + plan.patience, site.look)
+        seconds = time.monotonic() - began
+        tell("at rest; the audit begins")
+        restarts = {name: post.codes for name, post in site.supervisor.posts.items()}
+        strays = list(site.supervisor.stray_codes)
+        left = site.stop()
+        passages, documents = stored(site.service)
+        rows, figures = examine(
+            Remains(
+                transport=site.service.transport,
+                fed=read_fed(site.directory / "fed"),
+                cap=cap,
+                bill=site.provider.bill(),
+                passages=passages,
+                documents=documents,
+                broker_log=site.broker.log_directory if site.broker else None,
+                left_behind=left,
+            )
+        )
+        site.service.transport.close()
+    except BaseException:
+        tell(f"what the processes said last:\n{site.said()}")
+        raise
+    finally:
+        if keep:
+            keep.write_text(site.said(50_000_000))
+        site.close()
+    figures |= {"seconds": round(seconds, 1), "restarts": restarts, "stray_codes": strays}
+    rows.append(_killed(injector, plan))
+    return Verdict(plan.command, rows, injector.injected, figures)
+
+
+def _break(site: Site, feeder: Feeder, injector: Injector, plan: Plan, tell: object) -> None:
+    """Feed and break until both are done."""
+    assert callable(tell)
+    began = time.monotonic()
+    latest = began + plan.seconds + plan.patience
+    try:
+        while feeder.is_alive() or not injector.done:
+            for happened in injector.look(time.monotonic() - began):
+                tell(happened)
+            site.look()
+            if time.monotonic() > latest:
+                raise TimeoutError(f"only {feeder.sent} of {plan.documents} documents could be fed")
+            time.sleep(LOOK_SECONDS)
+    finally:
+        injector.finish()
+        feeder.stop()
+    feeder.join()
+    if feeder.error:
+        raise feeder.error
+
+
+def _killed(injector: Injector, plan: Plan) -> Row:
+    """Say whether all kills of the schedule came."""
+    count = sum(each.fault.startswith(Kind.KILL) and not each.not_injected for each in injector.injected)
+    short = [f"{count} of {plan.kills} kills came"] if count < plan.kills else []
+    return Row("processes killed with kill -9", str(count), f"≥ {plan.kills}", short)
+
+
+def main() -> int:
+    """Run once, print the verdict, and write it down."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--transport", choices=("kafka", "embedded"), default="kafka")
+    parser.add_argument("--documents", type=int, default=20_000)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=30.0, help="of feeding and breaking")
+    parser.add_argument("--patience", type=float, default=15.0, help="minutes to come to rest after that")
+    parser.add_argument("--only-kills", action="store_true", help="none of the other faults")
+    parser.add_argument("--output", type=Path, help="write the verdict here, as .json and .md")
+    parser.add_argument("--log", type=Path, help="keep what the processes print")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    plan = Plan(
+        transport=options.transport,
+        documents=options.documents,
+        kills=options.kills,
+        seed=options.seed,
+        seconds=60 * options.minutes,
+        patience=60 * options.patience,
+        others=() if options.only_kills else OTHERS,
+    )
+    verdict = run(plan, keep=options.log)
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.with_suffix(".json").write_text(verdict.as_json())
+        options.output.with_suffix(".md").write_text(verdict.as_markdown())
+    print(verdict.as_markdown())
+    return 1 if verdict.problems else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
