@@ -8,7 +8,7 @@ Environment names are `EQUAL_STREAM_` + the path with `__` between levels, such 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 
 class Group(BaseModel):
@@ -60,7 +60,19 @@ class StoreSettings(Group):
     api_key: SecretStr | None = None
     prefer_grpc: bool = False
     prefix: str = Field("", description="Goes before collection names.")
+    passages: str = Field(
+        "passages",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="The collection of passages; another one for another encoder.",
+    )
     timeout_seconds: float = Field(30.0, gt=0)
+
+    @field_validator("passages")
+    @classmethod
+    def _not_the_documents(cls, name: str) -> str:
+        if name == "documents":
+            raise ValueError('"documents" is the collection of fingerprints; choose another name')
+        return name
 
 
 class RaySettings(Group):

@@ -98,7 +98,7 @@ def _from_log(transport: Transport, wanted: set[str]) -> dict[str, str]:
 @contextlib.contextmanager
 def _store(settings: Settings, model: str, dimension: int) -> Iterator[Store]:
     """Open the passages for as long as they are read, as the settings say."""
-    spec = passages_of(model, dimension)
+    spec = passages_of(model, dimension, settings.store.passages)
     with contextlib.ExitStack() as stack:
         store: Store
         if settings.store.url:
@@ -119,7 +119,8 @@ def _on_server(settings: Settings, spec: CollectionSpec) -> QdrantStore:
     if not QdrantCalls(where.url, where.timeout_seconds)(lambda: client.collection_exists(name)):
         client.close()
         raise ConfigurationError(
-            f"the server at {where.url} has no collection {name}: see EQUAL_STREAM_STORE__PREFIX"
+            f"the server at {where.url} has no collection {name}: see EQUAL_STREAM_STORE__PREFIX "
+            "and EQUAL_STREAM_STORE__PASSAGES"
         )
     return QdrantStore(client, spec, where.prefix, where.url, where.timeout_seconds)
 

@@ -30,7 +30,7 @@ def store(settings: Settings) -> tuple[Verdict, str, str]:
 
 
 def _embedded(settings: Settings) -> tuple[Verdict, str, str]:
-    directory = settings.data_dir / "store" / "passages"
+    directory = settings.data_dir / "store" / settings.store.passages
     if not directory.exists():
         return "ok", f"embedded; {directory} will be made at the first use", ""
     try:

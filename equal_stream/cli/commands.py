@@ -73,6 +73,10 @@ COMMANDS = (
     CommandEntry("doctor", "equal_stream.cli.doctor:doctor", "Try each dependency and say what to do.", LOOK),
     CommandEntry("topics", "equal_stream.cli.topics:app", "Create the topics.", LOOK),
     CommandEntry("config", "equal_stream.cli.config:app", "Show and validate the settings.", LOOK),
+    CommandEntry(
+        "reembed", "equal_stream.cli.reembed:reembed", "Fill a collection for another encoder.", LOOK
+    ),
+    CommandEntry("store", "equal_stream.cli.store:app", "List and drop collections of passages.", LOOK),
     CommandEntry("dlq", "equal_stream.cli.dlq:app", "List and replay dead letters.", LOOK),
     CommandEntry(
         "backtest", "equal_stream.cli.backtest:backtest", "Replay extractions under several policies.", STUDY

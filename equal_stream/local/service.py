@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 
 from equal_stream.errors import ConfigurationError, EqualStreamError
+from equal_stream.local.cluster_file import remove_cluster_file, write_cluster_file
 from equal_stream.local.role_process import start_role
 from equal_stream.ray_runtime import RayConnection, connect
 from equal_stream.roles import ALLOCATOR, CLUSTERER, EMBEDDER, Role
@@ -67,6 +68,8 @@ class LocalService:
         finally:
             transport.close()
         self._ray = connect(self.settings)
+        if not self.settings.ray.address:
+            write_cluster_file(self.settings.data_dir, self._ray)
         ray = self.settings.ray.model_copy(update={"address": self._ray.address})
         self.settings = self.settings.model_copy(update={"ray": ray})
         roles = [(ALLOCATOR, 0), (CLUSTERER, 0), *((EMBEDDER, number) for number in range(self._embedders))]
@@ -113,6 +116,7 @@ class LocalService:
                 each.process.join()
         self._roles.clear()
         if self._ray is not None:
+            remove_cluster_file(self.settings.data_dir)
             self._ray.stop()
             self._ray = None
 

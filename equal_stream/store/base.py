@@ -115,6 +115,10 @@ class Store(Protocol):
         """Return the exact number of matching points."""
         ...
 
+    def drop(self) -> None:
+        """Delete the collection with all that is in it, and close; nothing else may have it open."""
+        ...
+
     def close(self) -> None:
         """Flush and free what this object opened."""
         ...

@@ -1,7 +1,10 @@
 """The two collections of the service: passages with their vectors, and documents as fingerprints.
 
+Passages have a collection for each encoder, of which one is in service and another may be being filled
+(`equal_stream.reembedding`); the documents are shared.
+
 Payload of a passage: `passage_id`, `doc_id`, `url`, `title`, `lang`, `start`, `end`, `text`, `tokens`,
-`model`, `at`, and `cluster_id` (int) once it is assigned.
+`before`, `after`, `model`, `at`, and `cluster_id` (int) once it is assigned.
 
 Payload of a document: `url`, `doc_id`, `content_hash`, `bands` (keywords of the locality-sensitive hash),
 `fetched_at`, `passages` (ids), `source` (``topic/partition/offset``), `lang`, `title`.
@@ -10,7 +13,7 @@ Payload of a document: `url`, `doc_id`, `content_hash`, `bands` (keywords of the
 from equal_stream.store.base import CollectionSpec
 
 
-def passages(model: str, dimension: int) -> CollectionSpec:
+def passages(model: str, dimension: int, name: str = "passages") -> CollectionSpec:
     """Return the collection of passages, whose vectors are those of one encoder.
 
     Parameters
@@ -19,9 +22,11 @@ def passages(model: str, dimension: int) -> CollectionSpec:
         The encoder and its precision, such as ``all-MiniLM-L6-v2/bf16``.
     dimension
         Length of its vectors.
+    name
+        ``store.passages`` of the settings.
     """
     return CollectionSpec(
-        name="passages",
+        name=name,
         dimension=dimension,
         indexes={"doc_id": "keyword", "url": "keyword", "lang": "keyword", "cluster_id": "integer"},
         model=model,

@@ -8,6 +8,7 @@ far beyond that, use a Qdrant server.
 """
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -24,6 +25,7 @@ from equal_stream.store.claims import unsigned
 from equal_stream.store.directory_lock import DirectoryLock
 from equal_stream.store.identity import keep_identity
 
+IDENTITY_FILE = "collection.json"
 _POINTS_BETWEEN_FLUSHES = 4096  # a flush takes some 30 ms, the replay of so many points 100 ms
 _QUERIES_TOGETHER = 8  # the shard keeps other threads waiting: 30 ms over 100,000 passages
 _INDEX = {
@@ -75,7 +77,7 @@ class EdgeStore:
 
     def require(self, spec: CollectionSpec) -> None:
         """Raise `ModelMismatch` unless `spec` asks for the vectors that are here."""
-        keep_identity(self.path / "collection.json", spec, "use another EQUAL_STREAM_DATA_DIR")
+        keep_identity(self.path / IDENTITY_FILE, spec)
 
     def _open(self) -> edge.EdgeShard:
         shard = self.path / "shard"
@@ -177,6 +179,17 @@ class EdgeStore:
         """Return the exact number of matching points."""
         return self._guarded(lambda: self._shard.count(edge.CountRequest(exact=True, filter=_filter(match))))
 
+    def drop(self) -> None:
+        """Delete the directory, moved aside first: a crash leaves a whole collection or none."""
+        aside = self.path.with_name(f".{self.path.name}.dropped")
+        with self._writing:
+            self._guarded(self._shard.close)
+            self._closed = True
+            self._guarded(partial(shutil.rmtree, aside, ignore_errors=True))
+            self._guarded(partial(self.path.rename, aside))
+            self._lock.release()
+            self._guarded(partial(shutil.rmtree, aside))
+
     def close(self) -> None:
         """Flush, let go of the directory; calling again does nothing."""
         with self._writing:
@@ -217,6 +230,11 @@ class EdgeStore:
                 f"The embedded store in {self.path} failed ({error}): check the disk's free space and "
                 "rights, then start again."
             ) from error
+
+
+def names_in(root: Path) -> list[str]:
+    """Return the names of the collections under a directory."""
+    return sorted(file.parent.name for file in root.glob(f"[!.]*/{IDENTITY_FILE}"))
 
 
 def _packed(point: Point) -> edge.Point:

@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 
 from equal_stream.settings import Settings
-from equal_stream.store.base import CollectionSpec, Store
+from equal_stream.store.base import Store
 from equal_stream.store.collections import DOCUMENTS, passages
-from equal_stream.store.edge import EdgeStore
-from equal_stream.store.qdrant import QdrantStore
-from equal_stream.store.qdrant_server import open_client
-from equal_stream.store.remote import RemoteStore
+from equal_stream.store.places import DirectoryPlace, Place, place_of
 
 
 @dataclass(frozen=True)
@@ -48,24 +45,7 @@ def open_stores(settings: Settings, model: str, dimension: int) -> Stores:
     ModelMismatch
         The passages there are those of another model.
     """
-    first = _open(settings, passages(model, dimension))
-    try:
-        return Stores(first, _open(settings, DOCUMENTS))
-    except BaseException:
-        first.close()
-        raise
-
-
-def _open(settings: Settings, spec: CollectionSpec) -> Store:
-    store = settings.store
-    if not store.url:
-        return RemoteStore(settings, spec)
-    client = open_client(settings)
-    try:
-        return QdrantStore(client, spec, store.prefix, store.url, store.timeout_seconds)
-    except BaseException:
-        client.close()
-        raise
+    return _both(place_of(settings), settings, model, dimension)
 
 
 def open_embedded(settings: Settings, model: str, dimension: int, wait_seconds: float = 0.0) -> Stores:
@@ -74,7 +54,7 @@ def open_embedded(settings: Settings, model: str, dimension: int, wait_seconds: 
     Parameters
     ----------
     settings
-        `data_dir` says where: ``store/passages`` and ``store/documents`` under it.
+        `data_dir` says where: `store.passages` and ``documents`` under ``store`` in it.
     model
         The encoder and its precision.
     dimension
@@ -82,11 +62,13 @@ def open_embedded(settings: Settings, model: str, dimension: int, wait_seconds: 
     wait_seconds
         How long to wait for another process to let go of the files.
     """
-    root = settings.data_dir / "store"
-    spec = passages(model, dimension)
-    first = EdgeStore(root / spec.name, spec, wait_seconds)
+    return _both(DirectoryPlace(settings.data_dir / "store", wait_seconds), settings, model, dimension)
+
+
+def _both(place: Place, settings: Settings, model: str, dimension: int) -> Stores:
+    first = place.open(passages(model, dimension, settings.store.passages))
     try:
-        return Stores(first, EdgeStore(root / DOCUMENTS.name, DOCUMENTS, wait_seconds))
+        return Stores(first, place.open(DOCUMENTS))
     except BaseException:
         first.close()
         raise

@@ -14,24 +14,15 @@ class Identity(msgspec.Struct, frozen=True):
     model: str
     dimension: int | None
 
-    def require(self, spec: CollectionSpec, where: str, remedy: str) -> None:
-        """Raise `ModelMismatch` unless `spec` asks for just this.
-
-        Parameters
-        ----------
-        spec
-            What is asked for.
-        where
-            The place of the collection, for the message.
-        remedy
-            How to start a fresh collection instead, for the message.
-        """
+    def require(self, spec: CollectionSpec, where: str) -> None:
+        """Raise `ModelMismatch` unless `spec` asks for just this; `where` is the place of the collection."""
         if (self.model, self.dimension) == (spec.model, spec.dimension):
             return
         raise ModelMismatch(
             f"Collection {spec.name} at {where} holds {_described(self.model, self.dimension)}, not "
             f"{_described(spec.model, spec.dimension)}: set EQUAL_STREAM_EMBEDDING__MODEL and "
-            f"EQUAL_STREAM_EMBEDDING__PRECISION back, or {remedy}."
+            "EQUAL_STREAM_EMBEDDING__PRECISION back, or fill a collection for the new encoder with "
+            "`equal-stream reembed` and name it in EQUAL_STREAM_STORE__PASSAGES."
         )
 
 
@@ -41,10 +32,19 @@ def _described(model: str, dimension: int | None) -> str:
     return f"vectors of {model or 'an unnamed model'} ({dimension} numbers)"
 
 
-def keep_identity(file: Path, spec: CollectionSpec, remedy: str) -> None:
+def read_identity(file: Path) -> Identity | None:
+    """Return the identity in `file`; None when there is no such file."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Identity)
+    except FileNotFoundError:
+        return None
+
+
+def keep_identity(file: Path, spec: CollectionSpec) -> None:
     """Compare `spec` with the identity in `file`, or write it there durably when there is none yet."""
-    if file.exists():
-        msgspec.json.decode(file.read_bytes(), type=Identity).require(spec, str(file.parent), remedy)
+    held = read_identity(file)
+    if held is not None:
+        held.require(spec, str(file.parent))
         return
     aside = file.with_suffix(".partial")
     with aside.open("wb") as out:

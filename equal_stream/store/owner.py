@@ -12,7 +12,8 @@ from typing import Any
 import ray
 
 from equal_stream.store.base import CollectionSpec
-from equal_stream.store.edge import EdgeStore
+from equal_stream.store.edge import IDENTITY_FILE, EdgeStore, names_in
+from equal_stream.store.identity import Identity, read_identity
 
 CONCURRENCY = {"read": 4, "write": 1}  # threads; a long write does not keep readers waiting
 _HANDOVER_SECONDS = 20.0  # until a predecessor that is being killed has let go of the files
@@ -41,6 +42,24 @@ class StoreOwner:
     def write(self, spec: CollectionSpec, method: str, *args: Any, **options: Any) -> Any:
         """Carry out a writing method of the store that `spec` names, one after another."""
         return getattr(self._store(spec), method)(*args, **options)
+
+    @ray.method(concurrency_group="read")
+    def names(self) -> list[str]:
+        """Return the names of the collections that are there."""
+        return names_in(self._root)
+
+    @ray.method(concurrency_group="read")
+    def identity(self, name: str) -> Identity | None:
+        """Return whose vectors a collection holds; None when there is none."""
+        return read_identity(self._root / name / IDENTITY_FILE)
+
+    @ray.method(concurrency_group="write")
+    def drop(self, spec: CollectionSpec) -> None:
+        """Delete a collection."""
+        store = self._store(spec)
+        with self._opening:
+            del self._stores[spec.name]
+            store.drop()
 
     def _store(self, spec: CollectionSpec) -> EdgeStore:
         with self._opening:

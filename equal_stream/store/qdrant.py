@@ -163,6 +163,11 @@ class QdrantStore:
             lambda: self._client.count(self.name, count_filter=_filter(match), exact=True)
         ).count
 
+    def drop(self) -> None:
+        """Delete the collection on the server, and close the connection."""
+        self._calls(partial(self._client.delete_collection, self.name))
+        self.close()
+
     def close(self) -> None:
         """Close the connection; every write has been applied already."""
         self._client.close()

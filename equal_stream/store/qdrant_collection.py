@@ -31,14 +31,31 @@ def ensure_collection(
     if not calls(lambda: client.collection_exists(name)):
         calls(_creation(client, name, spec))
     info = calls(lambda: client.get_collection(name))
-    vectors = info.config.params.vectors
-    Identity(
-        model=str((info.config.metadata or {}).get("model", "")),
-        dimension=vectors.size if isinstance(vectors, models.VectorParams) else None,
-    ).require(spec, where, "name a fresh collection with EQUAL_STREAM_STORE__PREFIX")
+    _identity(info).require(spec, where)
     for field, kind in spec.indexes.items():
         if field not in info.payload_schema:
             calls(_indexing(client, name, field, _INDEX[kind]))
+
+
+def identity_of(client: QdrantClient, calls: QdrantCalls, name: str) -> Identity | None:
+    """Return whose vectors the collection `name` holds; None when there is none.
+
+    Raises
+    ------
+    StoreUnavailable
+        The server does not answer.
+    """
+    if not calls(lambda: client.collection_exists(name)):
+        return None
+    return _identity(calls(lambda: client.get_collection(name)))
+
+
+def _identity(info: models.CollectionInfo) -> Identity:
+    vectors = info.config.params.vectors
+    return Identity(
+        model=str((info.config.metadata or {}).get("model", "")),
+        dimension=vectors.size if isinstance(vectors, models.VectorParams) else None,
+    )
 
 
 def _creation(client: QdrantClient, name: str, spec: CollectionSpec) -> Callable[[], None]:

@@ -1,47 +1,24 @@
 """The embedded store from any process: a `Store` whose work the owning Ray actor does (see `owner`).
 
-While the actor restarts, calls are asked again until the time is up. All of them may be asked twice:
-inserts are signed (see `claims`), the rest is idempotent.
+All calls may be asked twice: inserts are signed (see `claims`), the rest is idempotent.
 """
 
-import hashlib
-import time
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-import ray
 from numpy.typing import NDArray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
-from equal_stream.ray_runtime import detached_actor
 from equal_stream.settings import Settings
 from equal_stream.store import shapes
-from equal_stream.store.base import CollectionSpec, Hit, Match, Payload, Point, StoreUnavailable
+from equal_stream.store.base import CollectionSpec, Hit, Match, Payload, Point
 from equal_stream.store.claims import CLAIM, new_claim, signed
-from equal_stream.store.owner import CONCURRENCY, StoreOwner
+from equal_stream.store.owner_calls import OwnerCalls
 
 _POINTS_A_CALL = 256  # longer writes would keep other callers waiting
 _ROWS_A_CALL = 16  # as many queries over 100,000 passages take 60 ms
-_RETRY_SECONDS = 0.2
 
 _Item = TypeVar("_Item")
-
-
-def owner_of(settings: Settings) -> Any:
-    """Return the handle of the one `StoreOwner` of the data directory, started when there is none yet."""
-    if not ray.is_initialized():  # or Ray would start a cluster of its own now
-        raise RuntimeError("The embedded store is reached through Ray: call ray_runtime.connect first.")
-    root = str(settings.data_dir.resolve() / "store")
-    return detached_actor(
-        settings,
-        StoreOwner,
-        "store-owner-" + hashlib.sha256(root.encode()).hexdigest()[:12],
-        root,
-        max_restarts=-1,
-        concurrency_groups=CONCURRENCY,
-        resources={"node:__internal_head__": 0.001},  # always the same machine, hence the same files
-    )
 
 
 class RemoteStore:
@@ -64,9 +41,7 @@ class RemoteStore:
 
     def __init__(self, settings: Settings, spec: CollectionSpec) -> None:
         self.spec = spec
-        self._settings = settings
-        self._timeout = settings.store.timeout_seconds
-        self._owner: Any = None
+        self._calls = OwnerCalls(settings)
         self.count()  # opens it, so that what is wrong is said now
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -87,7 +62,7 @@ class RemoteStore:
     def _insert(self, points: Sequence[Point]) -> list[str]:
         claim = new_claim()
         refused: list[str]
-        refused, asked = self._asked("write", "insert_new", signed(points, claim))
+        refused, asked = self._calls.ask("write", self.spec, "insert_new", signed(points, claim))
         if not refused or asked == 1:
             return refused
         ours: list[Point] = self._read("scroll", {CLAIM: [claim]}, limit=len(points))
@@ -137,43 +112,20 @@ class RemoteStore:
         number: int = self._read("count", match)
         return number
 
+    def drop(self) -> None:
+        """Delete the collection, which the owner closes for all."""
+        self._calls.ask("drop", self.spec)
+        self.close()
+
     def close(self) -> None:
         """Forget the owner, which lives on for the other roles; every write is on disk already."""
-        self._owner = None
+        self._calls.close()
 
     def _read(self, method: str, *args: Any, **options: Any) -> Any:
-        return self._asked("read", method, *args, **options)[0]
+        return self._calls.ask("read", self.spec, method, *args, **options)[0]
 
     def _write(self, method: str, *args: Any) -> None:
-        self._asked("write", method, *args)
-
-    def _asked(
-        self, how: Literal["read", "write"], method: str, *args: Any, **options: Any
-    ) -> tuple[Any, int]:
-        """Return the owner's answer and how many times it was asked."""
-        deadline = time.monotonic() + self._timeout
-        asked = 0
-        while True:
-            asked += 1
-            try:
-                answer = getattr(self._reach(), how).remote(self.spec, method, *args, **options)
-                return ray.get(answer, timeout=max(0.1, deadline - time.monotonic())), asked
-            except RayTaskError as error:
-                raise error.cause from error
-            except (GetTimeoutError, RayActorError) as error:
-                self._owner = None
-                if time.monotonic() + _RETRY_SECONDS >= deadline:
-                    raise StoreUnavailable(
-                        f"The embedded store under {self._settings.data_dir} did not answer within "
-                        f"{self._timeout:g} seconds: see whether the Ray cluster's head runs and has memory "
-                        "and disk space left, or raise EQUAL_STREAM_STORE__TIMEOUT_SECONDS."
-                    ) from error
-                time.sleep(_RETRY_SECONDS)
-
-    def _reach(self) -> Any:
-        if self._owner is None:
-            self._owner = owner_of(self._settings)
-        return self._owner
+        self._calls.ask("write", self.spec, method, *args)
 
 
 def _parts(items: Sequence[_Item], size: int) -> list[list[_Item]]:

@@ -13,8 +13,9 @@ from equal_stream import ray_runtime
 from equal_stream.settings import Settings
 from equal_stream.store.base import CollectionSpec, Store
 from equal_stream.store.edge import EdgeStore
+from equal_stream.store.owner_calls import owner_of
 from equal_stream.store.qdrant import QdrantStore
-from equal_stream.store.remote import RemoteStore, owner_of
+from equal_stream.store.remote import RemoteStore
 
 Open = Callable[[CollectionSpec], Store]
 

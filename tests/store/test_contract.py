@@ -359,3 +359,16 @@ def test_readers_and_a_writer_work_side_by_side(passages):
         for reader in readers:
             reader.result()
     assert passages.count() == 600
+
+
+def test_a_dropped_collection_is_gone_and_its_name_is_free_for_another_encoder(open_store):
+    store, beside = open_store(VECTORS), open_store(PAYLOADS)
+    store.upsert(with_vectors(5))
+    beside.upsert([document(url="kept")])
+    store.drop()
+    other = replace(VECTORS, model="another/fp32", dimension=D + 1)
+    again = open_store(other)
+    assert again.count() == 0
+    again.upsert([Point(new_id(), unit(1, d=D + 1)[0], {})])
+    assert again.count() == 1
+    assert beside.count() == 1

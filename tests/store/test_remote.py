@@ -10,12 +10,12 @@ import ray
 from ray.exceptions import RayActorError
 
 from equal_stream.settings import Settings, StoreSettings
-from equal_stream.store import remote
 from equal_stream.store.base import ModelMismatch, Point, StoreUnavailable
 from equal_stream.store.collections import DOCUMENTS
 from equal_stream.store.edge import EdgeStore
 from equal_stream.store.factory import open_stores
-from equal_stream.store.remote import RemoteStore, owner_of
+from equal_stream.store.owner_calls import owner_of
+from equal_stream.store.remote import RemoteStore
 
 
 def document(**payload: object) -> Point:
@@ -56,7 +56,7 @@ def test_an_insert_whose_answer_was_lost_is_known_as_ones_own(store, monkeypatch
             raise RayActorError
         return result
 
-    monkeypatch.setattr(remote.ray, "get", lose_the_first)
+    monkeypatch.setattr(ray, "get", lose_the_first)
     assert store.insert_new([mine, theirs]) == [theirs.id]
     assert store.get([mine.id]) == [mine]
 
