@@ -7,6 +7,7 @@ import typer
 
 from equal_stream.cli.invocation import settings_of
 from equal_stream.cli.output import AsJson, print_json
+from equal_stream.cli.place import collections_of
 
 
 def reembed(  # noqa: PLR0917 - typer makes options of them, not positions
@@ -29,16 +30,14 @@ def reembed(  # noqa: PLR0917 - typer makes options of them, not positions
 
     Example: equal-stream reembed --model models/aligned --into passages-2
     """
-    from equal_stream.embedding.encoder import Encoder  # noqa: PLC0415 - loads torch, which takes seconds
-    from equal_stream.local.cluster_file import in_running_cluster  # noqa: PLC0415 - loads Ray
-    from equal_stream.reembedding.run import reembed as run  # noqa: PLC0415 - as above
-    from equal_stream.store.places import place_beside  # noqa: PLC0415 - as above
-
     settings = settings_of(ctx, embedding__model=model, embedding__device=device)
     # Validates the name as a setting would be.
     settings_of(ctx, store__passages=into)
-    encoder = Encoder(settings.embedding)
-    with place_beside(in_running_cluster(settings)) as place:
+    with collections_of(settings) as place:
+        from equal_stream.embedding.encoder import Encoder  # noqa: PLC0415 - loads torch, which takes seconds
+        from equal_stream.reembedding.run import reembed as run  # noqa: PLC0415 - loads Ray
+
+        encoder = Encoder(settings.embedding)
         summary = run(
             place,
             source or settings.store.passages,

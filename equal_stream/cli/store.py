@@ -6,6 +6,7 @@ import typer
 
 from equal_stream.cli.invocation import settings_of
 from equal_stream.cli.output import AsJson, print_json, print_table
+from equal_stream.cli.place import collections_of
 
 app = typer.Typer(no_args_is_help=True, help="List and drop collections of passages.")
 
@@ -16,13 +17,11 @@ def list_collections(ctx: typer.Context, as_json: AsJson = False) -> None:
 
     Example: equal-stream store list
     """
-    from equal_stream.local.cluster_file import in_running_cluster  # noqa: PLC0415 - loads Ray
-    from equal_stream.store.collections import passages  # noqa: PLC0415 - as above
-    from equal_stream.store.places import place_beside  # noqa: PLC0415 - as above
-
     settings = settings_of(ctx)
     rows: list[dict[str, Any]] = []
-    with place_beside(in_running_cluster(settings)) as place:
+    with collections_of(settings) as place:
+        from equal_stream.store.collections import passages  # noqa: PLC0415 - `--help` needs none of it
+
         for name in place.names():
             held = place.identity(name)
             if held is None or held.dimension is None:
@@ -58,11 +57,9 @@ def drop(
 
     Example: equal-stream store drop passages --set store.passages=passages-2
     """
-    from equal_stream.local.cluster_file import in_running_cluster  # noqa: PLC0415 - loads Ray
-    from equal_stream.reembedding.run import drop as run  # noqa: PLC0415 - as above
-    from equal_stream.store.places import place_beside  # noqa: PLC0415 - as above
-
     settings = settings_of(ctx)
-    with place_beside(in_running_cluster(settings)) as place:
+    with collections_of(settings) as place:
+        from equal_stream.reembedding.run import drop as run  # noqa: PLC0415 - loads Ray
+
         count = run(place, name, settings.store.passages, force=force)
     typer.echo(f"{name} is dropped, with {count:,} passages")

@@ -7,11 +7,14 @@ read the same from the environment of the user's processes.
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from equal_stream.ray_runtime import RayConnection
 from equal_stream.settings import Settings
+
+if TYPE_CHECKING:
+    from equal_stream.ray_runtime import RayConnection
 
 
 class RunningCluster(msgspec.Struct, frozen=True):
@@ -22,7 +25,7 @@ class RunningCluster(msgspec.Struct, frozen=True):
     environment: dict[str, str]
 
 
-def write_cluster_file(data_dir: Path, connection: RayConnection) -> None:
+def write_cluster_file(data_dir: Path, connection: "RayConnection") -> None:
     """Write down the cluster that this process started."""
     path = _path(data_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,7 @@ def in_running_cluster(settings: Settings) -> Settings:
     """Return settings with which this process joins the service that runs under its data directory.
 
     They are returned as they are where none runs, or where they name a cluster. The token goes into this
-    process's environment, where Ray looks for it.
+    process's environment, where Ray looks for it when it is imported: not later than that.
     """
     if settings.ray.address:
         return settings
