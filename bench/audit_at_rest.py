@@ -43,7 +43,8 @@ def assignments(transport: Transport) -> list[str]:
     assigned = values(read_all(transport, topics.ASSIGNED.name))
     if embedded != Counter(each["passage_id"] for each in assigned):
         problems.append("passages and their assignments are not the same")
-    born = {each["cluster_id"] for each in values(read_all(transport, topics.CLUSTER_EVENTS.name))}
+    events = values(read_all(transport, topics.CLUSTER_EVENTS.name))
+    born = {id_ for event in events for id_ in (event["cluster_id"], *event["children"])}
     if max((each["cluster_id"] for each in assigned), default=0) > MOST_CLUSTERS:
         problems.append("clusters were formed anew: the state that matches the positions was lost")
     if unborn := {each["cluster_id"] for each in assigned} - born:

@@ -12,7 +12,17 @@ LOUD = "\n*** Kafka tests are SKIPPED: {reason} ***\n"
 
 @pytest.fixture(scope="session")
 def kafka_broker(request: pytest.FixtureRequest) -> Iterator[LocalBroker]:
-    """A running broker on loopback; skips without Java 17 and Maven, which is a failure where CI is set."""
+    """A running broker on loopback; skips where there can be none."""
+    require_broker(request)
+    try:
+        with LocalBroker() as broker:
+            yield broker
+    except BrokerFailed as error:
+        pytest.fail(str(error))
+
+
+def require_broker(request: pytest.FixtureRequest) -> None:
+    """Skip a test loudly without Java 17 and Maven, which is a failure where CI is set."""
     reason = missing_tools()
     if reason:
         if os.environ.get("CI", "").lower() in {"1", "true"}:
@@ -21,8 +31,3 @@ def kafka_broker(request: pytest.FixtureRequest) -> Iterator[LocalBroker]:
         with capture.global_and_fixture_disabled():
             print(LOUD.format(reason=reason))
         pytest.skip(reason)
-    try:
-        with LocalBroker() as broker:
-            yield broker
-    except BrokerFailed as error:
-        pytest.fail(str(error))

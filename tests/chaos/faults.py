@@ -11,7 +11,7 @@ from tests.chaos.schedule import Fault, Victim
 from tests.chaos.site import Site
 from tests.chaos.verdict import Injected
 
-WAIT_SECONDS = 45.0  # for a victim that has just been killed to be there again
+WAIT_SECONDS = 150.0  # for a victim that has just been killed to be there again
 _STORM_SECONDS = 5.0  # between two members that come or go
 _STORM_MOST = 2  # beyond the usual members
 _HOUR = 3_600
@@ -34,16 +34,23 @@ class Injector:
     """Works a schedule off, as the clock says; call `look` often.
 
     A victim that is not there (it may just have been killed) is waited for.
+
+    Parameters
+    ----------
+    clock
+        Seconds since the feeding began.
     """
 
-    def __init__(self, site: Site, faults: list[Fault], seed: int) -> None:
+    def __init__(self, site: Site, faults: list[Fault], seed: int, clock: Callable[[], float]) -> None:
         self._site = site
+        self._clock = clock
         self._due = sorted(faults)
         self._rng = random.Random(f"injector/{seed}")
         self._lasting: list[tuple[float, Fault, Breaking]] = []
         self._comers: list[str] = []
         self._came = 0
         self._next_comer = 0.0
+        self._killed: set[int] = set()
         self.injected: list[Injected] = []
 
     @property
@@ -51,9 +58,10 @@ class Injector:
         """Whether every fault has come and gone."""
         return not self._due and not self._lasting
 
-    def look(self, now: float) -> list[str]:
-        """Begin and end what is due at `now` seconds; return what happened, in sentences."""
+    def look(self) -> list[str]:
+        """Begin and end what is due; return what happened, in sentences."""
         happened = []
+        now = self._clock()
         for entry in [each for each in self._lasting if each[0] <= now]:
             self._lasting.remove(entry)
             self._end(entry[2])
@@ -79,7 +87,9 @@ class Injector:
 
     def _begin(self, fault: Fault, now: float) -> str:
         """Inject a fault and say so; empty when its victim is not there yet."""
-        pids = self._site.pids(fault.victim) if fault.victim else []
+        pids = (
+            [pid for pid in self._site.pids(fault.victim) if pid not in self._killed] if fault.victim else []
+        )
         if fault.victim and not pids:
             if now - fault.at < WAIT_SECONDS:
                 return ""
@@ -91,7 +101,7 @@ class Injector:
         except ProcessLookupError:  # it ended by itself just now
             return ""
         if breaking.ends or breaking.goes_on:
-            self._lasting.append((now + fault.lasts, fault, breaking))
+            self._lasting.append((self._clock() + fault.lasts, fault, breaking))
         return self._note(fault, now, breaking.pids)
 
     def _note(self, fault: Fault, now: float, pids: list[int] | None = None, why: str = "") -> str:
@@ -107,6 +117,7 @@ class Injector:
     def _kill(self, _: Fault, pids: list[int]) -> Breaking:
         pid = self._rng.choice(pids)
         os.kill(pid, signal.SIGKILL)
+        self._killed.add(pid)
         return Breaking([pid])
 
     def _term(self, fault: Fault, pids: list[int]) -> Breaking:
@@ -131,14 +142,11 @@ class Injector:
             self._site.supervisor.replace(str(fault.victim))
         return Breaking(frozen, lambda: _wake(frozen))
 
-    def _store(self, _: Fault, __: list[int]) -> Breaking:
+    def _store(self, _: Fault, pids: list[int]) -> Breaking:
         """Freeze the process that owns the store's files."""
-        owners = self._site.pids(Victim.STORE)
-        if not owners:
-            raise NotInjectable("the store's owner was not running at that moment")
-        for pid in owners:
+        for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        return Breaking(owners, lambda: _wake(owners))
+        return Breaking(pids, lambda: _wake(pids))
 
     def _broker(self, _: Fault, __: list[int]) -> Breaking:
         broker = self._site.broker

@@ -84,10 +84,13 @@ class RayHead:
         """Return its processes, the workers' among them, with what they are."""
         return in_session(self.process.pid) if self.process else {}
 
+    def servers(self) -> list[int]:
+        """Return the process that is the head proper, if it lives."""
+        return [pid for pid, name in self.members().items() if name.split(" ")[0].endswith("gcs_server")]
+
     def watch(self) -> bool:
         """Start it again where its server or itself is gone, as a pod is; return whether it was."""
-        members = self.members().values()
-        if self.process and self.process.poll() is None and any("gcs_server" in each for each in members):
+        if self.process and self.process.poll() is None and self.servers():
             return False
         self.end(signal.SIGKILL)
         self.start()

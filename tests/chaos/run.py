@@ -3,8 +3,8 @@
     python -m tests.chaos.run --transport kafka --documents 20000 --kills 100 --seed 1
     python -m tests.chaos.run --transport embedded --documents 2000 --kills 20 --seed 1
 
-The exit code is 0 when every promise held. `tests.chaos.feed` and `tests.chaos.look` do the feeding and the
-audit alone, on a log that somebody else runs.
+The exit code is 0 when every promise held. `tests.chaos.alone` does the feeding and the audit alone, on a
+service that somebody else runs.
 """
 
 import argparse
@@ -93,9 +93,9 @@ def run(plan: Plan, say: bool = True, keep: Path | None = None) -> Verdict:
         feeder = Feeder(
             site.service.settings, plan.seed, plan.documents, plan.seconds, site.directory / "fed"
         )
-        injector = Injector(site, faults, plan.seed)
-        feeder.start()
         began = time.monotonic()
+        injector = Injector(site, faults, plan.seed, lambda: time.monotonic() - began)
+        feeder.start()
         _break(site, feeder, injector, plan, tell)
         tell("all is fed, and nothing is broken any more")
         wait_for_rest(site.service, time.monotonic() + plan.patience, site.look)
@@ -104,7 +104,7 @@ def run(plan: Plan, say: bool = True, keep: Path | None = None) -> Verdict:
         restarts = {name: post.codes for name, post in site.supervisor.posts.items()}
         strays = list(site.supervisor.stray_codes)
         left = site.stop()
-        passages, documents = stored(site.service)
+        passages, documents = stored(site.service.settings, site.service.transport)
         rows, figures = examine(
             Remains(
                 transport=site.service.transport,
@@ -137,7 +137,7 @@ def _break(site: Site, feeder: Feeder, injector: Injector, plan: Plan, tell: obj
     latest = began + plan.seconds + plan.patience
     try:
         while feeder.is_alive() or not injector.done:
-            for happened in injector.look(time.monotonic() - began):
+            for happened in injector.look():
                 tell(happened)
             site.look()
             if time.monotonic() > latest:

@@ -78,7 +78,8 @@ Named = tuple[Kind, Victim | None]
 OTHERS: tuple[Named, ...] = (
     *((Kind.TERM, victim) for victim in (*ROLES, Victim.ACTOR, Victim.WORKER, Victim.HEAD)),
     *((Kind.FREEZE, victim) for victim in ROLES),
-    *((kind, None) for kind in LASTS if kind is not Kind.FREEZE),
+    (Kind.STORE, Victim.STORE),
+    *((kind, None) for kind in LASTS if kind not in {Kind.FREEZE, Kind.STORE}),
 )
 
 

@@ -125,7 +125,7 @@ class Site:
         if victim in _ACTORS:
             return [pid for pid, name in self._ours().items() if name.startswith(_ACTORS[victim])]
         if victim is Victim.HEAD:
-            return [pid for pid, name in self._ours().items() if "gcs_server" in name.split(" ")[0]]
+            return self.head.servers() if self.head else []
         if victim is Victim.SERVICE or self.broker:
             return [each.pid for each in self.supervisor.named(str(victim))]
         roles = running_roles(self.service.data_dir)
