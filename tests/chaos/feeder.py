@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 
 from equal_stream import topics
 from equal_stream.settings import Settings
-from equal_stream.transport.base import OutgoingRecord, Transport
+from equal_stream.transport.base import OutgoingRecord, Producer, Transport
 from equal_stream.transport.exceptions import TransportError
 from equal_stream.transport.factory import open_transport
 from tests.chaos.crawl import Crawl, Sent
@@ -42,6 +43,8 @@ class Feeder(threading.Thread):
         self._rate = documents / seconds
         self._fed = fed
         self._ended = threading.Event()
+        self._transport: Transport | None = None
+        self._producer: Producer | None = None
         self.sent = 0
         self.failures = 0
         self.error: BaseException | None = None
@@ -52,6 +55,8 @@ class Feeder(threading.Thread):
             self._feed()
         except BaseException as error:  # noqa: BLE001 - the harness reports it in its own thread
             self.error = error
+        finally:
+            self._close()
 
     def stop(self) -> None:
         """Send no more."""
@@ -70,22 +75,28 @@ class Feeder(threading.Thread):
                 self._ended.wait(_TURN_SECONDS)
 
     def _send(self, portion: list[Sent]) -> None:
-        while not self._ended.is_set():
-            transport: Transport | None = None
+        while portion and not self._ended.is_set():
             try:
-                transport = open_transport(self._settings)
-                producer = transport.producer()
+                self._transport = self._transport or open_transport(self._settings)
+                self._producer = self._producer or self._transport.producer()
                 for each in portion:
-                    producer.send(outgoing(each))
-                producer.close()
+                    self._producer.send(outgoing(each))
+                self._producer.flush()
             except TransportError:
                 self.failures += 1
+                self._close()
                 self._ended.wait(_AGAIN_SECONDS)
             else:
                 return
-            finally:
-                if transport is not None:
-                    transport.close()
+
+    def _close(self) -> None:
+        """Let go of the log; what a broken producer still holds is lost, and sent again by another."""
+        with suppress(TransportError):
+            if self._producer is not None:
+                self._producer.close()
+        if self._transport is not None:
+            self._transport.close()
+        self._producer = self._transport = None
 
 
 def outgoing(sent: Sent) -> OutgoingRecord:

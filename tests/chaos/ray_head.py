@@ -55,6 +55,7 @@ class RayHead:
 
     def start(self) -> None:
         """Start it and do not wait: whoever joins waits by himself."""
+        self._was_up, self._since = False, time.monotonic()
         ports = [word for name, port in self._ports.items() for word in (f"--{name}", str(port))]
         command = [str(_RAY), "start", "--head", "--block", "--num-cpus", "1", "--disable-usage-stats"]
         command += ["--include-dashboard", "false", "--include-log-monitor", "false"]
@@ -90,8 +91,11 @@ class RayHead:
 
     def watch(self) -> bool:
         """Start it again where its server or itself is gone, as a pod is; return whether it was."""
-        if self.process and self.process.poll() is None and self.servers():
-            return False
+        if self.process and self.process.poll() is None:
+            self._was_up |= bool(self.servers())
+            late = not self._was_up and time.monotonic() - self._since > _UP_SECONDS
+            if not late and (not self._was_up or self.servers()):
+                return False
         self.end(signal.SIGKILL)
         self.start()
         return True
