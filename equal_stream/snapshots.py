@@ -28,11 +28,16 @@ class SnapshotNotWritten(EqualStreamError):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """State and the positions it stands at; `marks` holds further positions its owner wants back."""
+    """State and the positions it stands at; `marks` holds further positions its owner wants back.
+
+    `model` is the encoder whose vectors the state is made of; empty where a release before it was noted
+    wrote the snapshot.
+    """
 
     positions: dict[str, dict[int, int]]
     state: bytes
     marks: dict[str, dict[int, int]] = {}
+    model: str = ""
 
     def at(self) -> Positions:
         """Return the positions as `{(topic, partition): offset}`."""
@@ -76,12 +81,13 @@ class SnapshotStore:
         state: bytes,
         positions: Mapping[TopicPartition, int],
         marks: Mapping[TopicPartition, int] | None = None,
+        model: str = "",
     ) -> None:
-        """Write a snapshot durably, then drop the oldest beyond `keep`.
+        """Write a snapshot durably, then drop the oldest beyond `keep`; see `Snapshot` for what it holds.
 
         Raises `SnapshotNotWritten`; those before it stay as they are.
         """
-        body = msgspec.msgpack.encode(Snapshot(_nested(positions), state, _nested(marks or {})))
+        body = msgspec.msgpack.encode(Snapshot(_nested(positions), state, _nested(marks or {}), model))
         path = self.directory / f"{self._next:012d}{_SUFFIX}"
         aside = path.with_suffix(".partial")
         try:

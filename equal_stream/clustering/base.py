@@ -5,6 +5,7 @@ integers that are never reused; a cluster that ends names the one that carries o
 id ever returned is a live cluster. The vocabulary of events is that of `clusters.events`.
 """
 
+from collections.abc import Mapping
 from typing import Literal, Protocol, Self, runtime_checkable
 
 import msgspec
@@ -76,6 +77,22 @@ class StreamClusterer(Protocol):
 
     def centroids(self) -> tuple[Ids, Vectors]:
         """Return the live ids, int64 (k,), and their unit centroids, float32 (k, d)."""
+
+    def change_space(self, members: Mapping[int, Vectors]) -> None:
+        """Go on under the vectors of another encoder: each live cluster lies where its members do there.
+
+        Ids, sizes and lineage stay. A cluster without members may end, with an heir; its event is drained.
+
+        Parameters
+        ----------
+        members
+            Float32 (n, d), the newest last, by live cluster id; d may be another than before.
+
+        Raises
+        ------
+        InvalidVectors
+            No live cluster has a member.
+        """
 
     def to_state(self) -> bytes:
         """Return everything needed to continue exactly, parameters included."""

@@ -29,6 +29,7 @@ def yield_checks() -> Iterator[Callable[[Make, list[Vectors]], None]]:
     yield check_prediction_learns_nothing
     yield check_same_batches_give_same_clusters
     yield check_state_continues_exactly
+    yield check_clusters_go_on_in_another_space
     yield check_awkward_vectors_are_harmless
 
 
@@ -159,6 +160,32 @@ def check_state_continues_exactly(make: Make, batches: list[Vectors]) -> None:
             restored = type(original).from_state(restored.to_state())
             assert original.drain_events() == restored.drain_events(), "events survive the state"
     assert original.to_state() == restored.to_state(), "state survives itself"
+
+
+def check_clusters_go_on_in_another_space(make: Make, batches: list[Vectors]) -> None:
+    """Moved to a space in which documents lie alike, clusters keep ids, sizes and most documents."""
+    model = make()
+    for batch in batches:
+        model.learn_many(batch)
+    model.drain_events()
+    documents = np.concatenate(batches[-3:])
+    before, sizes = model.predict_many(documents), model.sizes()
+    dimension = documents.shape[1]
+    turned = np.linalg.qr(np.random.default_rng(7).standard_normal((dimension + 3, dimension)))[0]
+    moved = (documents @ turned.T).astype(np.float32)
+    model.change_space({cluster: moved[before == cluster] for cluster in np.unique(before).tolist()})
+    after = model.sizes()
+    ended = {event.cluster_id for event in model.drain_events() if event.event == "death"}
+    assert set(after) == set(sizes) - ended, "what did not die is there under its id"
+    assert np.isclose(sum(after.values()), sum(sizes.values())), "sizes are carried over"
+    for cluster in sizes:
+        assert model.resolve(cluster) in after, "what died has a live heir"
+    assert model.centroids()[1].shape[1] == dimension + 3, "centroids lie in the new space"
+    same = model.predict_many(moved) == before
+    assert same.mean() > 0.6, "most documents stay in their clusters"
+    model.learn_many(moved)
+    restored = type(model).from_state(model.to_state())
+    assert np.array_equal(restored.predict_many(moved), model.predict_many(moved)), "the state is whole"
 
 
 def check_awkward_vectors_are_harmless(make: Make, batches: list[Vectors]) -> None:

@@ -16,6 +16,7 @@ from equal_stream.clustering import snapshot
 from equal_stream.clustering.base import Ids, InvalidVectors, LineageEvent, UnknownCluster, Vectors
 from equal_stream.clustering.maintenance import maintain, next_maintenance
 from equal_stream.clustering.online import learn, nearest
+from equal_stream.clustering.other_space import carried_over
 from equal_stream.clustering.structure import Structure
 from equal_stream.clustering.vectors import FeatureOrder, unit_rows
 from equal_stream.errors import ConfigurationError
@@ -190,6 +191,16 @@ class EvolvingSphericalKMeans(base.Clusterer):
             return np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32)
         table = self._structure.table
         return table.ids[: table.k].copy(), table.centroid[: table.k].copy()
+
+    def change_space(self, members: Mapping[int, Vectors]) -> None:
+        """Go on under another encoder's vectors: float32 (n, d') by live cluster id, the newest last.
+
+        Ids, sizes and lineage stay; a cluster without members ends with an heir, as an event tells. Raises
+        InvalidVectors when no live cluster has a member.
+        """
+        if self._structure is not None:
+            self._structure = carried_over(self._structure, members)
+            self._features = None
 
     @property
     def n_clusters(self) -> int:

@@ -4,6 +4,7 @@ It works on one dict at a time, knows no lineage (its clusters are born at the f
 and collapses on unit vectors in hundreds of dimensions. Meant for comparison, not for a real stream.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -123,6 +124,25 @@ class RiverKMeans:
         centres = self._centres().astype(np.float32)
         ids = np.arange(self.max_clusters, dtype=np.int64) + self.first_id
         return ids, np.stack([direction(centre) for centre in centres])
+
+    def change_space(self, members: Mapping[int, Vectors]) -> None:
+        """Go on under another encoder's vectors: float32 (n, d') by cluster id, the newest last.
+
+        A centre without members goes where nothing is: opposite to all that is known. Raises InvalidVectors
+        when no cluster has a member.
+        """
+        known = {cluster: unit_rows(rows) for cluster, rows in members.items() if len(rows)}
+        if self._dimension == 0:
+            return
+        if not known:
+            raise InvalidVectors("no cluster has a member in the other space")
+        nowhere = -direction(np.concatenate(list(known.values())).sum(axis=0))
+        self._dimension = len(nowhere)
+        for slot in range(self.max_clusters):
+            rows = known.get(self.first_id + slot)
+            centre = nowhere if rows is None else rows.mean(axis=0)
+            self._model.centers[slot].clear()
+            self._model.centers[slot].update(enumerate(centre.tolist()))
 
     def to_state(self) -> bytes:
         """Return parameters, centres and weights: 8 d k bytes and a little."""

@@ -6,31 +6,48 @@ what it has to hold.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 from uuid import UUID
 
 from equal_stream.store.base import Store
 
 
-def current_passages(documents: Store, passages: Iterable[tuple[str, str]]) -> set[str]:
-    """Return which of some passages, given with their documents' ids, their documents list.
+class Standing(NamedTuple):
+    """Passage ids: `current`, those that their documents list; `gone`, those that known ones do not list."""
+
+    current: set[str]
+    gone: set[str]
+
+
+def standing(documents: Store, passages: Iterable[tuple[str, str]]) -> Standing:
+    """Return how passages stand, given with their documents' ids; of unknown documents neither way.
 
     Raises
     ------
     StoreUnavailable
         See `Store`.
     """
-    by_document: dict[str, list[str]] = {}
+    by_document: dict[str, set[str]] = {}
     for passage_id, doc_id in passages:
-        if _is_id(doc_id):  # a record of somebody else may say anything
-            by_document.setdefault(doc_id, []).append(passage_id)
-    found: set[str] = set()
+        if is_id(doc_id):  # a record of somebody else may say anything
+            by_document.setdefault(doc_id, set()).add(passage_id)
+    found = Standing(set(), set())
     for point in documents.get(list(by_document)):
         if point is not None:
-            found.update(set(point.payload.get("passages") or ()).intersection(by_document[point.id]))
+            of = by_document[point.id]
+            listed = of.intersection(point.payload.get("passages") or ())
+            found.current.update(listed)
+            found.gone.update(of - listed)
     return found
 
 
-def _is_id(text: str) -> bool:
+def current_passages(documents: Store, passages: Iterable[tuple[str, str]]) -> set[str]:
+    """Return which of some passages, given with their documents' ids, their documents list."""
+    return standing(documents, passages).current
+
+
+def is_id(text: str) -> bool:
+    """Return whether a store could have a point of this id: a UUID in its usual form."""
     try:
         return str(UUID(text)) == text
     except ValueError:

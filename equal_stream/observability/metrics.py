@@ -33,6 +33,11 @@ STORE_ERRORS = _counter("store_errors", "Calls to the vector store that failed."
 
 # Clusterer
 PASSAGES_ASSIGNED = _counter("passages_assigned", "Passages given to a cluster.")
+PASSAGES_OUTDATED = _counter(
+    "passages_outdated",
+    "Passages of another encoder that had left the crawl before they were read: nothing follows from them.",
+    "role",
+)
 CLUSTERS_ALIVE = _gauge("clusters_alive", "Clusters that exist at the moment.")
 LINEAGE_EVENTS = _counter("lineage_events", "Births, splits, merges and deaths of clusters.", "event")
 LARGEST_CLUSTER_SHARE = _gauge(

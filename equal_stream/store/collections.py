@@ -10,7 +10,9 @@ Payload of a document: `url`, `doc_id`, `content_hash`, `bands` (keywords of the
 `fetched_at`, `passages` (ids), `source` (``topic/partition/offset``), `lang`, `title`.
 """
 
+from equal_stream.errors import ConfigurationError
 from equal_stream.store.base import CollectionSpec
+from equal_stream.store.identity import Identity
 
 
 def passages(model: str, dimension: int, name: str = "passages") -> CollectionSpec:
@@ -31,6 +33,19 @@ def passages(model: str, dimension: int, name: str = "passages") -> CollectionSp
         indexes={"doc_id": "keyword", "url": "keyword", "lang": "keyword", "cluster_id": "integer"},
         model=model,
     )
+
+
+def passages_held(held: Identity, name: str) -> CollectionSpec:
+    """Return the collection of passages that is there under a name.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no collection of passages.
+    """
+    if held.dimension is None:
+        raise ConfigurationError(f"collection {name} holds no vectors: it is no collection of passages")
+    return passages(held.model, held.dimension, name)
 
 
 DOCUMENTS = CollectionSpec(

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from equal_stream.errors import ConfigurationError
 from equal_stream.settings import Settings
 from equal_stream.store.base import CollectionSpec, Store
-from equal_stream.store.collections import passages
+from equal_stream.store.collections import passages_held
 from equal_stream.store.edge import IDENTITY_FILE, EdgeStore, names_in
 from equal_stream.store.identity import Identity, read_identity
 from equal_stream.store.owner_calls import OwnerCalls
@@ -167,8 +166,4 @@ def passages_there(place: Place, name: str) -> CollectionSpec | None:
         It is no collection of passages.
     """
     held = place.identity(name)
-    if held is None:
-        return None
-    if held.dimension is None:
-        raise ConfigurationError(f"collection {name} holds no vectors: it is no collection of passages")
-    return passages(held.model, held.dimension, name)
+    return None if held is None else passages_held(held, name)
