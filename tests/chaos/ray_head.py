@@ -85,16 +85,12 @@ class RayHead:
         """Return its processes, the workers' among them, with what they are."""
         return in_session(self.process.pid) if self.process else {}
 
-    def servers(self) -> list[int]:
-        """Return the process that is the head proper, if it lives."""
-        return [pid for pid, name in self.members().items() if name.split(" ")[0].endswith("gcs_server")]
-
     def watch(self) -> bool:
         """Start it again where its server or itself is gone, as a pod is; return whether it was."""
         if self.process and self.process.poll() is None:
-            self._was_up |= bool(self.servers())
+            self._was_up |= bool(servers(self.members()))
             late = not self._was_up and time.monotonic() - self._since > _UP_SECONDS
-            if not late and (not self._was_up or self.servers()):
+            if not late and (not self._was_up or servers(self.members())):
                 return False
         self.end(signal.SIGKILL)
         self.start()
@@ -122,6 +118,11 @@ class RayHead:
         """End it and remove its directory."""
         self.end()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def servers(members: Mapping[int, str]) -> list[int]:
+    """Return those of a head's processes, given with their command lines, that are the head proper."""
+    return [pid for pid, name in members.items() if name.split(" ")[0].endswith("gcs_server")]
 
 
 def _free_ports(count: int) -> list[int]:

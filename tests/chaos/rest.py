@@ -9,13 +9,16 @@ from tests.service.deployment import Deployment
 
 STEADY_SECONDS = 6.0  # nothing moved and nothing is to be done for so long
 _LOOK_SECONDS = 1.0
+_TELL_SECONDS = 30.0
 
 
 class NotAtRest(Exception):
     """The service did not come to rest in time; the message says what is missing."""
 
 
-def wait_for_rest(service: Deployment, deadline: float, look: Callable[[], None]) -> None:
+def wait_for_rest(
+    service: Deployment, deadline: float, look: Callable[[], None], tell: Callable[[str], None]
+) -> None:
     """Wait until every record is through, every ticket has ended, and nothing is left to buy.
 
     Parameters
@@ -24,13 +27,15 @@ def wait_for_rest(service: Deployment, deadline: float, look: Callable[[], None]
         Monotonic seconds.
     look
         Called about once a second: whatever ended is to be started again.
+    tell
+        Given what is missing, every half minute.
 
     Raises
     ------
     NotAtRest
         At the deadline.
     """
-    steady_since = time.monotonic()
+    steady_since = told_at = time.monotonic()
     while True:
         look()
         try:
@@ -45,6 +50,9 @@ def wait_for_rest(service: Deployment, deadline: float, look: Callable[[], None]
             return
         if now > deadline:
             raise NotAtRest("; ".join(missing) or "records kept coming")
+        if missing and now - told_at > _TELL_SECONDS:
+            tell("; ".join(missing))
+            told_at = now
         time.sleep(_LOOK_SECONDS)
 
 

@@ -57,6 +57,7 @@ LASTS = {  # seconds
     Kind.CLOCK_BEHIND: 40.0,
     Kind.STORM: 40.0,
 }
+_WHOLE = 10  # of `up`, which takes all of its processes with it
 _BEGIN, _END = 0.06, 0.94  # of the run: something is fed before the first fault and after the last
 
 
@@ -99,7 +100,7 @@ def schedule(
     whom = list(victims)
     rng.shuffle(whom)
     whom = whom[:kills] + rng.choices(
-        list(victims), [KILLED.get(victim, 1) for victim in victims], k=max(0, kills - len(whom))
+        list(victims), [KILLED.get(victim, _WHOLE) for victim in victims], k=max(0, kills - len(whom))
     )
     rng.shuffle(whom)
     span = (_END - _BEGIN) * seconds

@@ -19,8 +19,8 @@ from equal_stream.observability.run_files import running_roles
 from tests.chaos.clock import Clock
 from tests.chaos.disk import SmallDisk
 from tests.chaos.llm import Provider
-from tests.chaos.ray_head import RayHead
-from tests.chaos.schedule import ROLES, Victim
+from tests.chaos.ray_head import RayHead, servers
+from tests.chaos.schedule import Victim
 from tests.chaos.supervisor import Process, Supervisor
 from tests.service.deployment import COMMAND, Deployment
 from tests.service.documents import THEMES, references, write
@@ -125,7 +125,7 @@ class Site:
         if victim in _ACTORS:
             return [pid for pid, name in self._ours().items() if name.startswith(_ACTORS[victim])]
         if victim is Victim.HEAD:
-            return self.head.servers() if self.head else []
+            return servers(self._ours())
         if victim is Victim.SERVICE or self.broker:
             return [each.pid for each in self.supervisor.named(str(victim))]
         roles = running_roles(self.service.data_dir)
@@ -188,8 +188,3 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
-
-
-def roles_here(transport: str) -> tuple[Victim, ...]:
-    """Return the processes that can be killed one by one on a log."""
-    return ROLES if transport == "kafka" else (*ROLES, Victim.SERVICE)
