@@ -23,7 +23,7 @@ SPREADS = 3.5  # right-skewed as cosines of texts are, this meets the 99th perce
 PRIOR = 0.30  # MiniLM on mixed pages: 0.2 to 0.35
 PRIOR_WEIGHT = 64  # passages
 _CEILING = 0.95  # a crawl of copies of the target must still be able to earn something
-_CAPACITY = 2048
+CAPACITY = 2048  # passages
 _FIRST_LOOK = 64
 
 
@@ -40,7 +40,7 @@ class Background:
 
     def __init__(self, dimension: int, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._sample = np.zeros((_CAPACITY, dimension), np.float32)
+        self._sample = np.zeros((CAPACITY, dimension), np.float32)
         self._seen = 0
         self._next_look = _FIRST_LOOK
 
@@ -48,14 +48,14 @@ class Background:
         """Offer one passage's unit vector (d,) to the sample."""
         place = self._seen
         self._seen += 1
-        if place >= _CAPACITY:
+        if place >= CAPACITY:
             place = int(self._rng.integers(self._seen))
-        if place < _CAPACITY:
+        if place < CAPACITY:
             self._sample[place] = vector
 
     def sample(self, count: int) -> NDArray[np.float32]:
         """Return up to `count` vectors (n, d) of the sample, always the same ones of it."""
-        held = min(self._seen, _CAPACITY)
+        held = min(self._seen, CAPACITY)
         picked = np.linspace(0, held, min(count, held), endpoint=False).astype(np.intp)
         return self._sample[picked]
 
@@ -69,7 +69,7 @@ class Background:
 
     def threshold(self, references: NDArray[np.float32]) -> float:
         """Return τ for a target's reference vectors (m, d): a cosine in [0, 0.95]."""
-        n = min(self._seen, _CAPACITY)
+        n = min(self._seen, CAPACITY)
         if n == 0 or len(references) == 0:
             return PRIOR
         similar = self._sample[:n] @ references.T
@@ -81,7 +81,7 @@ class Background:
 
     def to_state(self) -> dict[str, Any]:
         """Return what `load_state` takes."""
-        n = min(self._seen, _CAPACITY)
+        n = min(self._seen, CAPACITY)
         return {
             "sample": self._sample[:n],
             "seen": self._seen,

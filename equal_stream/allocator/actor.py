@@ -22,6 +22,7 @@ from equal_stream.errors import ConfigurationError
 from equal_stream.extraction.base import Pricing
 from equal_stream.messages import now
 from equal_stream.observability.logging import configure_logging
+from equal_stream.reembedding.renewal import Renewal
 from equal_stream.settings import Settings
 from equal_stream.snapshots import SnapshotStore
 from equal_stream.store.factory import open_stores
@@ -114,4 +115,6 @@ class AllocatorActor:
             snapshot_seconds=settings.allocation.snapshot_seconds,
             tick_seconds=settings.allocation.tick_seconds,
             clock=now,
+            model=model,
+            renewal=Renewal(stores.passages, stores.documents, settings.store.passages),
         )

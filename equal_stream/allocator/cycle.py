@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from equal_stream import topics
 from equal_stream.allocation.base import Reservation, Settlement
@@ -19,12 +20,20 @@ from equal_stream.extraction.base import ExtractionResult, PassageText, Ticket
 from equal_stream.messages import JournalEntry
 from equal_stream.steps import Step, passed
 from equal_stream.store.base import Point, Store
-from equal_stream.transport.base import Consumer, Positions, Producer, Transaction
+from equal_stream.transport.base import Consumer, Positions, Producer, Record, Transaction
 from equal_stream.transport.codec import encode, tombstone
 
 SOURCE = "allocator"
 INTAKE_RECORDS = 4_000  # absorbed in a turn at most, so that results and tickets never wait long
 _LOG = logging.getLogger(__name__)
+
+
+class Polled(Protocol):
+    """Whatever records can be polled from."""
+
+    def poll(self, max_records: int, timeout: float) -> list[Record]:
+        """Return up to `max_records` records, waiting at most `timeout` seconds for the first."""
+        ...
 
 
 @dataclass
@@ -57,6 +66,8 @@ class Cycle:
         Returns the present instant.
     acknowledged
         Positions committed before this start; what lies before them is being read again.
+    inputs
+        Polls `consumer`, if it is not polled itself.
     """
 
     def __init__(
@@ -72,10 +83,12 @@ class Cycle:
         pace: Pace,
         clock: Callable[[], datetime],
         acknowledged: Positions,
+        inputs: Polled | None = None,
     ) -> None:
         self.core = core
         self._intake = intake
         self._consumer = consumer
+        self._inputs = inputs or consumer
         self._producer = producer
         self._passages = passages
         self._workers = workers
@@ -106,7 +119,7 @@ class Cycle:
             False while stopping: calls under way are still collected.
         """
         # 1. Take in.
-        records = self._consumer.poll(INTAKE_RECORDS, 0.0 if self._workers.in_flight() else wait)
+        records = self._inputs.poll(INTAKE_RECORDS, 0.0 if self._workers.in_flight() else wait)
         turn = Turn(self._intake.take(records))
         passed(Step.RECORDS_TAKEN_IN)
         # 2. Settle.

@@ -43,11 +43,20 @@ class Intake:
         The passages' collection: a passage that came back meanwhile is not removed.
     acknowledged
         Positions committed before this start: dead letters of earlier records were written then.
+    model
+        The encoder in service; passages that name another one are refused. Empty: none is.
     """
 
     def __init__(
-        self, core: AllocatorCore, workers: Workers, passages: Store, acknowledged: Positions
+        self,
+        core: AllocatorCore,
+        workers: Workers,
+        passages: Store,
+        acknowledged: Positions,
+        *,
+        model: str = "",
     ) -> None:
+        self._model = model
         self._core = core
         self._workers = workers
         self._passages = passages
@@ -71,6 +80,7 @@ class Intake:
             return
         match decode(record, _TYPES[record.topic]):
             case AssignedPassage() as passage:
+                self._require_model(passage.model)
                 self._core.add_passage(passage)
             case ClusterEvent() as event:
                 self._core.apply_cluster_event(event)
@@ -82,6 +92,20 @@ class Intake:
                         "invalid-value", "target", "a target's name has no slash: its keys are target/ref_id"
                     )
                 self._waiting[reference.target, reference.ref_id] = (record, reference)
+
+    @property
+    def waiting(self) -> int:
+        """References that are read and not embedded yet."""
+        return len(self._waiting)
+
+    def _require_model(self, model: str) -> None:
+        if self._model and model not in {"", self._model}:
+            raise InvalidRecord(
+                "other-model",
+                "model",
+                f'field model is "{model}" where {self._model} is in service, and neither the store nor any '
+                "document knows the passage",
+            )
 
     def _give_up(self, record: Record, error: InvalidRecord, taken: Taken) -> None:
         if record.offset >= self._acknowledged.get((record.topic, record.partition), 0):

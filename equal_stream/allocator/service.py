@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 from equal_stream import topics
 from equal_stream.allocation.core import AllocatorCore
+from equal_stream.allocation.encoder_switch import SavedElsewhere, note_outdated
 from equal_stream.allocation.status import AllocatorStatus
-from equal_stream.allocator.cycle import Cycle
+from equal_stream.allocator.cycle import Cycle, Polled
+from equal_stream.allocator.encoder_switch import restore_elsewhere
 from equal_stream.allocator.intake import INPUTS, Intake
 from equal_stream.allocator.journal_lookup import JournalLookup
 from equal_stream.allocator.lost_vectors import fetch_lost_vectors
+from equal_stream.allocator.one_space import OneSpace
 from equal_stream.allocator.pace import Pace
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.allocator.replay import OWN_OUTPUTS, forget_references, replay
@@ -21,8 +24,9 @@ from equal_stream.allocator.retrieval import Retrieval
 from equal_stream.allocator.tally import Tally
 from equal_stream.allocator.workers import Workers
 from equal_stream.messages import now
+from equal_stream.reembedding.renewal import Renewal
 from equal_stream.roles import ALLOCATOR
-from equal_stream.snapshots import SnapshotNotWritten, SnapshotStore
+from equal_stream.snapshots import Snapshot, SnapshotNotWritten, SnapshotStore
 from equal_stream.steps import Step, passed
 from equal_stream.store.base import Store
 from equal_stream.transport.base import Transport
@@ -58,6 +62,10 @@ class AllocatorService:
         How long a turn waits when nothing happens.
     stop_seconds
         How long `serve` waits for calls under way once it is told to stop.
+    model
+        The encoder in service; empty where it never changes.
+    renewal
+        Looks passages of other encoders up in the collection in service; goes with `model`.
     """
 
     def __init__(
@@ -73,6 +81,8 @@ class AllocatorService:
         tick_seconds: float,
         stop_seconds: float = 20.0,
         clock: Callable[[], datetime] = now,
+        model: str = "",
+        renewal: Renewal | None = None,
     ) -> None:
         self.core = core
         self._transport = transport
@@ -84,8 +94,11 @@ class AllocatorService:
         self._tick_seconds = tick_seconds
         self._stop_seconds = stop_seconds
         self._clock = clock
+        self._model = model
+        self._renewal = renewal
         self._lock = threading.Lock()
         self._seen: Look | None = None
+        self._changing = False  # the encoder, and references are still to be embedded anew
         self.recovered = threading.Event()
 
     def serve(self, stop: threading.Event) -> None:
@@ -102,8 +115,8 @@ class AllocatorService:
         """Bring the core to where the log says it was.
 
         1. Fence any earlier allocator: from here on the log's end does not move under us.
-        2. Load the newest snapshot, with vectors from the store where the file has others; or begin with
-           nothing.
+        2. Load the newest snapshot, with vectors from the store where the file has others, and all of them
+           anew where it is of another encoder; or begin with nothing.
         3. Replay what was published after it: ledger, outcomes, pairs.
         4. Read the inputs on from the snapshot (references from the beginning, without those that left).
         5. End the tickets that are still open, from the journal or in full.
@@ -118,8 +131,7 @@ class AllocatorService:
         start = self._transport.beginning_positions(inputs)
         marks = {}
         if snapshot is not None:
-            self.core.restore(snapshot.state)
-            fetch_lost_vectors(self.core, self._passages)
+            self._restore(snapshot)
             start = {**start, **{at: offset for at, offset in snapshot.at().items() if at in start}}
             marks = snapshot.marked()
         self._journal = JournalLookup(
@@ -139,9 +151,10 @@ class AllocatorService:
         forget_references(read_to_end(self._transport, [topics.REFERENCES.name]), self.core)
         references = self._transport.beginning_positions([topics.REFERENCES.name])
         self._consumer.seek({**start, **references})
+        self._intake = Intake(self.core, self._workers, self._passages, acknowledged, model=self._model)
         self._cycle = Cycle(
             core=self.core,
-            intake=Intake(self.core, self._workers, self._passages, acknowledged),
+            intake=self._intake,
             consumer=self._consumer,
             producer=self._producer,
             passages=self._passages,
@@ -150,6 +163,7 @@ class AllocatorService:
             pace=self._pace,
             clock=self._clock,
             acknowledged=acknowledged,
+            inputs=self._inputs(),
         )
         self._retrieval = Retrieval(self.core, self._passages)
         passed(Step.INPUTS_FOUND)
@@ -160,13 +174,47 @@ class AllocatorService:
         self.recovered.set()
 
     def turn(self, *, choose: bool = True) -> bool:
-        """Take one turn, with a search for lost candidates before and a snapshot after it when due."""
+        """Take one turn, with a search for lost candidates before and a snapshot after it when due.
+
+        After a change of the encoder nothing is bought before all references are embedded anew.
+        """
         with self._lock:
             self._retrieval.step()
-            moved = self._cycle.turn(self._tick_seconds, choose=choose)
+            self._changing = self._changing and self._lacks_references()
+            moved = self._cycle.turn(self._tick_seconds, choose=choose and not self._changing)
             if time.monotonic() >= self._snapshot_at:
                 self.snapshot()
         return moved
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        self._changing = self._renewal is not None and (
+            SavedElsewhere(snapshot.state).dimension != self.core.dimension
+            if not snapshot.model
+            else snapshot.model != self._model
+        )
+        if self._renewal is not None and self._changing:
+            restore_elsewhere(
+                self.core,
+                snapshot.state,
+                transport=self._transport,
+                passages=self._passages,
+                renewal=self._renewal,
+                workers=self._workers,
+            )
+        else:
+            self.core.restore(snapshot.state)
+            fetch_lost_vectors(self.core, self._passages)
+
+    def _inputs(self) -> Polled:
+        if self._renewal is None:
+            return self._consumer
+        return OneSpace(self._consumer, self._renewal, self._model, lambda n: note_outdated(self.core, n))
+
+    def _lacks_references(self) -> bool:
+        read = all(
+            lag == 0 for (name, _), lag in self._consumer.lag().items() if name == topics.REFERENCES.name
+        )
+        return not read or self._intake.waiting > 0
 
     def snapshot(self) -> None:
         """Write the core's state with the positions it stands at.
@@ -186,7 +234,9 @@ class AllocatorService:
         passed(Step.SNAPSHOT_CONFIRMED)
         floor = self._journal.floor(self.core.oldest_open())
         try:
-            self._snapshots.save(self.core.to_state(), self._consumer.positions(), {**own, **floor})
+            self._snapshots.save(
+                self.core.to_state(), self._consumer.positions(), {**own, **floor}, model=self._model
+            )
         except SnapshotNotWritten as error:
             _LOG.error("a restart will replay more of the log: %s", error)
         self._journal.mark()

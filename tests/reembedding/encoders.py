@@ -44,7 +44,7 @@ class ThemeEncoder(NamedEncoder):
 
     def vector(self, text: str) -> np.ndarray:
         """Return the vector of one text."""
-        row = self._direction(text.split(maxsplit=1)[0]) + 0.15 * self._direction(text)
+        row = self._direction(text.split(maxsplit=1)[0]) + 0.4 * self._direction(text)
         return (row / np.linalg.norm(row)).astype(np.float32)
 
     def _direction(self, text: str) -> np.ndarray:

@@ -121,14 +121,16 @@ class Switching:
         consumer = self.transport.member([topics.CRAWL.name], "embedder")
         producer = self.transport.producer("embedder")
         handled = 0
-        while records := consumer.poll(200, 0.05):
-            batch = stage.prepare(records)
-            stage.encode(batch)
-            stage.store(batch)
-            stage.publish(batch, producer, consumer)
-            handled += len(records)
-        consumer.close()
-        producer.close()
+        try:
+            while records := consumer.poll(200, 0.05):
+                batch = stage.prepare(records)
+                stage.encode(batch)
+                stage.store(batch)
+                stage.publish(batch, producer, consumer)
+                handled += len(records)
+        finally:
+            consumer.close()
+            producer.close()
         return handled
 
     def cluster(
