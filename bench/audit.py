@@ -62,8 +62,27 @@ def audit(
     return verdict
 
 
+class QuietLog:
+    """A log to which nothing is written any more: each topic is read once, however often it is looked at."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._read: dict[str, list[Record]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def records(self, name: str) -> list[Record]:
+        """Return every committed record of a topic."""
+        if name not in self._read:
+            self._read[name] = read_all(self._transport, name)
+        return self._read[name]
+
+
 def read_all(transport: Transport, name: str) -> list[Record]:
     """Return every committed record of a topic."""
+    if isinstance(transport, QuietLog):
+        return transport.records(name)
     consumer = transport.reader([name])
     end = transport.end_positions([name])
     records: list[Record] = []

@@ -16,6 +16,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from bench.audit import QuietLog
 from equal_stream.settings_sources import load_settings
 from equal_stream.transport.factory import open_transport
 from tests.chaos.audit import Remains, examine
@@ -45,7 +46,7 @@ def audit(options: argparse.Namespace) -> int:
     points = stored(settings, transport) if settings.store.url or options.store else (None, None)
     rows, figures = examine(
         Remains(
-            transport=transport,
+            transport=QuietLog(transport),
             fed=read_fed(options.fed) if options.fed else (),
             cap=options.cap,
             bill=bill,

@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from bench.audit import QuietLog
 from tests.chaos.audit import Remains, examine
 from tests.chaos.faults import Injector
 from tests.chaos.feeder import Feeder, read_fed
@@ -107,10 +108,11 @@ def run(plan: Plan, say: bool = True, keep: Path | None = None) -> Verdict:
         restarts = {name: post.codes for name, post in site.supervisor.posts.items()}
         strays = list(site.supervisor.stray_codes)
         left = site.stop()
+        tell("everything has stopped")
         passages, documents = stored(site.service.settings, site.service.transport)
         rows, figures = examine(
             Remains(
-                transport=site.service.transport,
+                transport=QuietLog(site.service.transport),
                 fed=read_fed(site.directory / "fed"),
                 cap=cap,
                 bill=site.provider.bill(),

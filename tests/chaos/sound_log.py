@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.audit import QuietLog
 from equal_stream import topics
 from equal_stream.ids import doc_id
 from equal_stream.roles import ALLOCATOR, CLUSTERER, EMBEDDER
@@ -93,7 +94,7 @@ class SoundLog:
             transport.create_topics(topic_specs(settings))
             self._write(transport)
             yield Remains(
-                transport=transport,
+                transport=QuietLog(transport),
                 fed=self.fed,
                 cap=CAP,
                 bill={"detail": self.bill, "kinds": {}},
