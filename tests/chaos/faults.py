@@ -50,7 +50,7 @@ class Injector:
         self._comers: list[str] = []
         self._came = 0
         self._next_comer = 0.0
-        self._killed: set[int] = set()
+        self._spared: set[int] = set()  # killed already, or frozen: a zombie is to wake
         self.injected: list[Injected] = []
 
     @property
@@ -88,7 +88,7 @@ class Injector:
     def _begin(self, fault: Fault, now: float) -> str:
         """Inject a fault and say so; empty when its victim is not there yet."""
         pids = (
-            [pid for pid in self._site.pids(fault.victim) if pid not in self._killed] if fault.victim else []
+            [pid for pid in self._site.pids(fault.victim) if pid not in self._spared] if fault.victim else []
         )
         if fault.victim and not pids:
             if now - fault.at < WAIT_SECONDS:
@@ -117,7 +117,7 @@ class Injector:
     def _kill(self, _: Fault, pids: list[int]) -> Breaking:
         pid = self._rng.choice(pids)
         os.kill(pid, signal.SIGKILL)
-        self._killed.add(pid)
+        self._spared.add(pid)
         return Breaking([pid])
 
     def _term(self, fault: Fault, pids: list[int]) -> Breaking:
@@ -136,17 +136,27 @@ class Injector:
         frozen = [self._rng.choice(pids)]
         if fault.victim is Victim.ALLOCATOR:
             frozen += self._site.pids(Victim.ACTOR)
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
+        stop = self._frozen(frozen)
         if fault.victim is not Victim.EMBEDDER and self._site.broker:
             self._site.supervisor.replace(str(fault.victim))
-        return Breaking(frozen, lambda: _wake(frozen))
+        return stop
 
     def _store(self, _: Fault, pids: list[int]) -> Breaking:
         """Freeze the process that owns the store's files."""
+        return self._frozen(pids)
+
+    def _frozen(self, pids: list[int]) -> Breaking:
+        """Stop processes, which nobody else is to kill until they go on."""
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        return Breaking(pids, lambda: _wake(pids))
+        self._spared.update(pids)
+        return Breaking(pids, lambda: self._wake(pids))
+
+    def _wake(self, pids: list[int]) -> None:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # Ray has ended it meanwhile
+                os.kill(pid, signal.SIGCONT)
+        self._spared.difference_update(pids)
 
     def _broker(self, _: Fault, __: list[int]) -> Breaking:
         broker = self._site.broker
@@ -204,9 +214,3 @@ class Injector:
         for name in self._comers[:count]:
             self._site.supervisor.remove(name)
         del self._comers[:count]
-
-
-def _wake(pids: list[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # killed meanwhile
-            os.kill(pid, signal.SIGCONT)

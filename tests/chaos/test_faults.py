@@ -86,6 +86,18 @@ def test_what_is_frozen_goes_on_when_its_time_is_over(world: World) -> None:
     assert injector.done
 
 
+def test_who_is_frozen_is_not_killed_before_he_wakes(world: World) -> None:
+    freeze = Fault(0.0, Kind.FREEZE, Victim.CLUSTERER, 12.0)
+    injector = world.injector(freeze, Fault(1.0, Kind.KILL, Victim.CLUSTERER))
+    for second in range(12):
+        world.now = float(second)
+        injector.look()
+        assert world.state() == "T"
+    world.now = 13.0
+    injector.look()
+    assert world.process.wait(10) == -signal.SIGKILL
+
+
 def test_the_clock_is_stepped_and_set_right_again(world: World) -> None:
     injector = world.injector(Fault(0.0, Kind.CLOCK_BEHIND, None, 10.0))
     injector.look()
