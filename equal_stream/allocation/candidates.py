@@ -281,7 +281,7 @@ class Candidates:
         Those that promised most before come first in the round.
         """
         self._overdue = np.argsort(-self.pages.bounds, kind="stable").astype(np.int32)
-        self.listing.outdated = True
+        self.listing.footing = ()
 
     @property
     def unseen(self) -> int:
@@ -345,7 +345,7 @@ class Candidates:
 
         What is listed is predicted anew at the next pull, here as by who continues from the state.
         """
-        self.listing.outdated = True
+        self.listing.footing = ()
         n = self.height
         return {
             "ids": self.rows.to_state(),

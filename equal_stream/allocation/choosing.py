@@ -1,9 +1,11 @@
 """How tickets are chosen: the policy proposes, the budget disposes.
 
-1. Bring thresholds and coverage up to date; when they moved, every known gain is due again.
-2. Evaluate what is due: new passages, and a slice of the round over all others.
+1. Bring thresholds, coverage and predictions up to date; when they moved, every known gain is due again.
+2. Evaluate what is due: new passages, and a slice of the round over all others. List the best.
 3. Let the policy pull; reserve each proposal before the next is asked for, so that money, waiting
    passages and expected coverage are always those after it.
+
+The first two may be done ahead, while calls are under way: `prepare`.
 """
 
 from datetime import datetime
@@ -33,21 +35,39 @@ class Chooser:
         self._last: Idle = ""
         self._version = -1  # of the targets, when gains were last said to be outdated
         self._hurried = _FRESH
+        self._prepared = False
+
+    def prepare(self, at: datetime) -> None:
+        """Do what the next `choose` needs and what may be done before it is asked for.
+
+        Fits what is due, evaluates what is due, and lists the passages that promise most. Tickets that end
+        meanwhile count in the choice all the same; what they teach the fits counts at the next preparation.
+        """
+        held = self._held
+        held.worth.refresh()
+        if self._blocked():
+            return
+        held.prediction.refit()
+        self._note_changes()
+        market = self._market(at)
+        market.evaluate(held.pool.candidates.due(_STEADY, self._hurried, _FRESH))
+        held.policy.prepare(market)
+        self._prepared = True
+
+    def expect_others(self) -> None:
+        """Note that somebody else may continue from here: what was prepared is not carried over."""
+        self._prepared = False
 
     def choose(self, limit: int, at: datetime) -> list[Reservation]:
         """Return up to `limit` reservations, already booked."""
         held = self._held
         held.worth.refresh()
-        held.prediction.refit()
-        if held.worth.take_changed() | held.prediction.take_changed():
-            held.pool.candidates.outdate()
-            version = held.worth.targets.version
-            self._hurried = _HURRIED if version == self._version else _FRESH
-            self._version = version
         if self._blocked() or limit <= 0:
             return []
+        if not self._prepared or self._note_changes():
+            self.prepare(at)
+        self._prepared = False
         market = self._market(at)
-        market.evaluate(held.pool.candidates.due(_STEADY, self._hurried, _FRESH))
         reservations: list[Reservation] = []
         for choice in held.policy.pull(market, limit):
             reservation = self._reserve(market, choice, at)
@@ -56,6 +76,17 @@ class Chooser:
             reservations.append(reservation)
         self._last = "" if reservations else self._why_nothing(market, at)
         return reservations
+
+    def _note_changes(self) -> bool:
+        """Mark every known gain as due where it may be too low now; tell whether it was so."""
+        held = self._held
+        if not held.worth.take_changed() | held.prediction.take_changed():
+            return False
+        held.pool.candidates.outdate()
+        version = held.worth.targets.version
+        self._hurried = _HURRIED if version == self._version else _FRESH
+        self._version = version
+        return True
 
     def idle(self, at: datetime) -> Idle:
         """Return why nothing would be bought now, or why nothing was when last asked."""
@@ -95,15 +126,30 @@ class Chooser:
             reserve_price=held.reserve_price,
             ingredients=held.policy.ingredients,
         )
-        rows, gains, weights = [], [], []
-        for flight in held.tickets.flights.values():
-            row = held.pool.candidates.rows.get(flight.ticket.passage_id)
-            if row is not None:
-                rows.append(row)
-                gains.append(flight.ticket.predicted_gain)
-                weights.append(flight.weight)
-        market.promise(np.array(rows, np.intp), np.array(gains), np.array(weights))
+        self._promise(market)
         return market
+
+    def _promise(self, market: Market) -> None:
+        """Tell a market what is under way; what it stands on is predicted once, and anew if that changed."""
+        rows_of, flights, rows = self._held.pool.candidates.rows, [], []
+        for flight in self._held.tickets.flights.values():
+            row = rows_of.get(flight.ticket.passage_id)
+            if row is not None:
+                flights.append(flight)
+                rows.append(row)
+        if not flights:
+            return
+        unknown = [at for at, flight in enumerate(flights) if flight.footing != market.footing]
+        if unknown:
+            found = market.expected(np.array(rows, np.intp)[unknown]) / market.scale
+            for at, covers in zip(unknown, found, strict=True):
+                flights[at].covers, flights[at].footing = covers, market.footing
+        market.promise(
+            np.array(rows, np.intp),
+            np.array([flight.covers for flight in flights]),
+            np.array([flight.ticket.predicted_gain for flight in flights]),
+            np.array([flight.weight for flight in flights]),
+        )
 
     def _reserve(self, market: Market, choice: Choice, at: datetime) -> Reservation | None:
         held, table, row = self._held, self._held.pool.candidates, choice.row
@@ -112,6 +158,7 @@ class Chooser:
             return None
         passage_id, (doc_id, url) = table.ids[row], table.document(row)
         ticket_id = held.tickets.next_id(passage_id)
+        bought = market.buy(row, choice.gain, choice.weight)
         ticket = Ticket(
             ticket_id=ticket_id,
             request_id=request_id(ticket_id),
@@ -119,7 +166,7 @@ class Chooser:
             doc_id=doc_id,
             url=url,
             cluster_id=int(held.pool.arms.ids[table.clusters[row]]),
-            target=market.buy(row, choice.gain, choice.weight),
+            target=bought.target,
             tokens=int(table.tokens[row]),
             reserved_tokens=tokens,
             reserved_usd=usd(amount),
@@ -130,7 +177,8 @@ class Chooser:
         )
         entry = reserve_entry(ticket, at)
         held.ledger.apply(entry)
-        held.tickets.begin(ticket, choice.weight)
+        flight = held.tickets.begin(ticket, choice.weight)
+        flight.covers, flight.footing = bought.covers, market.footing
         held.pool.take(row)
         market.afford(market.allowance.after(amount, tokens))
         return Reservation(ticket=ticket, entry=entry)

@@ -20,8 +20,8 @@ class Listing:
         (places, d) float32.
     covers
         (places, m) float32; the coverage that one pair of each row will probably bring.
-    outdated
-        Whether `covers` must be computed anew, because predictions or references changed.
+    footing
+        What `covers` were predicted on, see `Market`; empty: they are of no use.
     unread
         Whether `vectors` must be read first, because the rows come from a saved state.
     """
@@ -30,8 +30,9 @@ class Listing:
         self.rows = np.full(CAPACITY, -1, np.intp)
         self.vectors = np.zeros((CAPACITY, dimension), np.float32)
         self.covers = np.zeros((CAPACITY, 0), np.float32)
-        self.outdated = True
+        self.footing: tuple[int, ...] = ()
         self.unread = False
+        self._places: dict[int, int] = {}  # of rows as they were added; one may have left since
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.rows >= 0))
@@ -44,14 +45,22 @@ class Listing:
         self.rows[places] = rows
         self.vectors[places] = vectors
         self.covers[places] = covers
+        self._places.update(zip(rows.tolist(), places.tolist(), strict=True))
         return places
 
     def place(self, row: int) -> int | None:
         """Return where a row is, or None when it is not listed."""
-        place = int(np.argmax(self.rows == row))
-        return place if self.rows[place] == row else None
+        place = self._places.get(row)
+        return place if place is not None and self.rows[place] == row else None
+
+    def drop(self, places: NDArray[np.intp]) -> None:
+        """Make places (k,) free."""
+        for row in self.rows[places].tolist():
+            self._places.pop(row, None)
+        self.rows[places] = -1
 
     def load_state(self, rows: NDArray[np.intp]) -> None:
         """List the same rows, at the same places."""
         self.rows = rows
-        self.outdated = self.unread = True
+        self._places = {row: place for place, row in enumerate(rows.tolist()) if row >= 0}
+        self.footing, self.unread = (), True

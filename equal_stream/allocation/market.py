@@ -5,6 +5,8 @@ waiting, the money left shrinks, and its expected coverage counts as if it were 
 ten tickets in flight for one thing do not call for an eleventh.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,13 @@ from equal_stream.allocation.prediction import Prediction
 
 _LONG = 1000  # tokens between two efforts, whose difference gives the price of one
 _TINY = np.float32(1e-9)  # the price of a token where tokens cost nothing, as a share of what a call does
+
+
+class Bought(NamedTuple):
+    """The target that a ticket serves most, and what one of its pairs will probably cover, (m,)."""
+
+    target: str
+    covers: NDArray[np.float32]
 
 
 class Market:
@@ -40,8 +49,6 @@ class Market:
 
     Attributes
     ----------
-    pending
-        (m,) float64; coverage that tickets in flight will probably bring.
     promised
         (arms,) float64; predicted gain of the tickets in flight, by row of their cluster.
     allowance
@@ -50,6 +57,8 @@ class Market:
         `effort` is price × (tokens of the passage + burden of its cluster): a number, and (arms,) float32.
     scale
         Pairs to expect of a call; `expected` is proportional to it.
+    footing
+        What predictions stand on: while it stays, `expected` ÷ `scale` does too.
     """
 
     def __init__(
@@ -72,6 +81,7 @@ class Market:
         self.rng = rng
         self.reserve_price = reserve_price if cost.in_dollars else 0.0
         self.pending = np.zeros(len(coverage.targets))
+        self._looked = (-1, np.zeros(0, np.float32))  # the row whose covers were asked for last, and these
         self.promised = np.zeros(arms.height)
         self._prediction = prediction
         self._by_cost = ingredients is None or ingredients.cost
@@ -80,6 +90,7 @@ class Market:
         self._outputs = outputs
         self.price, self.burdens = self._prices()
         self.scale = np.float32(prediction.pairs_per_call.mean)
+        self.footing = (coverage.targets.version, *prediction.version)
         self.afford(allowance)
 
     def afford(self, allowance: Allowance) -> None:
@@ -118,18 +129,37 @@ class Market:
         """Return the same for rows whose vectors (n, d) are at hand."""
         return self._prediction.expected(vectors, self.candidates.forms(rows))
 
-    def expected_of(self, row: int) -> NDArray[np.float32]:
-        """Return the coverage (m,) that one row will probably bring; what is listed is not computed anew."""
-        listing = self.candidates.listing
-        place = None if listing.outdated else listing.place(row)
-        if place is None:
-            return np.asarray(self.expected(np.array([row]))[0])
-        covers: NDArray[np.float32] = listing.covers[place] * self.scale
-        return covers
+    def covers_of(self, row: int) -> NDArray[np.float32]:
+        """Return the coverage (m,) that one pair of a row will probably bring."""
+        if row != self._looked[0]:
+            listing = self.candidates.listing
+            place = listing.place(row) if listing.footing == self.footing else None
+            if place is None:
+                covers = np.asarray(self.expected(np.array([row]))[0] / self.scale)
+            else:
+                covers = listing.covers[place].copy()
+            self._looked = (row, covers)
+        return self._looked[1]
+
+    @property
+    def pending(self) -> NDArray[np.float64]:
+        """Coverage (m,) that tickets in flight will probably bring. To change it, set it."""
+        return self._pending
+
+    @pending.setter
+    def pending(self, coverage: NDArray[np.float64]) -> None:
+        self._pending = coverage
+        self._room: NDArray[np.float32] | None = None
 
     def gains(self, added: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the gain (n,) of adding coverage (n, m) to what is there and what is under way."""
-        return self.coverage.gains(added, self.pending)
+        if self._room is None:
+            targets = self.coverage.targets
+            self._room = (1 / (1 + targets.covered + self._pending)).astype(np.float32)
+            self._importance = targets.importance.astype(np.float32)
+        grown = added * self._room
+        np.log1p(grown, out=grown)
+        return np.asarray(grown @ self._importance, np.float32)
 
     def evaluate(self, rows: NDArray[np.intp], block: int = 2048) -> None:
         """Write the present gain of rows into the table."""
@@ -138,26 +168,31 @@ class Market:
             self.candidates.evaluated(part, self.gains(self.expected(part)), self.burdens)
 
     def promise(
-        self, rows: NDArray[np.intp], gains: NDArray[np.float64], weights: NDArray[np.float64]
+        self,
+        rows: NDArray[np.intp],
+        covers: NDArray[np.float32],
+        gains: NDArray[np.float64],
+        weights: NDArray[np.float64],
     ) -> None:
         """Count tickets for rows (n,) as under way, with their predicted gains.
 
-        `weights` (n,) scale the coverage they will probably bring.
+        `covers` (n, m) are what one pair of each covers; `weights` (n,) scale what all of them will.
         """
-        self.pending += weights @ self.expected(rows)
+        self.pending = self._pending + weights @ (covers * self.scale)
         np.add.at(self.promised, self.candidates.clusters[rows], gains)
 
-    def buy(self, row: int, gain: float, weight: float) -> str:
-        """Count a new ticket for a row as under way; return the target that it serves most."""
+    def buy(self, row: int, gain: float, weight: float) -> Bought:
+        """Count a new ticket for a row as under way."""
         targets = self.coverage.targets
-        added = self.expected_of(row)
+        covers = self.covers_of(row)
+        added = covers * self.scale
         names, best = targets.names, 0
         if len(names) > 1:
-            gains = targets.importance * np.log1p(added / (1 + targets.covered + self.pending))
+            gains = targets.importance * np.log1p(added / (1 + targets.covered + self._pending))
             best = int(np.argmax(targets.by_target(gains)))
-        self.pending += weight * added
+        self.pending = self._pending + weight * added
         self.promised[self.candidates.clusters[row]] += gain
-        return names[best]
+        return Bought(names[best], covers)
 
     def _prices(self) -> tuple[np.float32, NDArray[np.float32]]:
         arms = np.arange(self.arms.height, dtype=np.int32)

@@ -88,6 +88,10 @@ class PassageYields:
     dimension
         Length of the vectors.
 
+    Attributes
+    ----------
+    version
+        Grows whenever `factors` begins to answer otherwise.
     """
 
     def __init__(self, dimension: int) -> None:
@@ -97,6 +101,7 @@ class PassageYields:
         self._new: list[tuple[_Passages, int]] = []
         self._weights = np.zeros(0, np.float32)  # of the landmarks
         self._answers = 0
+        self.version = 0
 
     def learn(self, vectors: NDArray[np.float32], forms: PassageForms, pairs: int) -> None:
         """Take in how many pairs the answer for one passage held: its vector (1, d) and its form."""
@@ -120,6 +125,7 @@ class PassageYields:
         normal[np.diag_indices(len(chosen))] += _JITTER
         weights = np.linalg.solve(normal, near.T @ (self._counts / mean - 1.0))
         self._weights = np.asarray(weights, np.float32)
+        self.version += 1
         return True
 
     def factors(self, vectors: NDArray[np.float32], forms: PassageForms) -> NDArray[np.float32]:

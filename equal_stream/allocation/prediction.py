@@ -38,7 +38,7 @@ class Prediction:
         self.yields = PassageYields(dimension)
         self.spread = Spread()
         self.head = AlignmentHead(dimension)
-        self._seen = (0, 0)
+        self._seen: tuple[int, ...] = (0, 0)
 
     def take_changed(self) -> bool:
         """Tell, once, whether predictions made before are no longer those made now.
@@ -46,10 +46,15 @@ class Prediction:
         A new fit of the yields does not count: it comes every few dozen answers and changes a little
         everywhere, which the round of re-evaluation takes in.
         """
-        versions = (self.head.version, self.spread.version)
+        versions = self.version[:2]
         changed = versions != self._seen
         self._seen = versions
         return changed
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        """What the parts are at: while it stays, `expected` changes by its scale only."""
+        return self.head.version, self.spread.version, self.yields.version
 
     def refit(self) -> None:
         """Fit what is due."""

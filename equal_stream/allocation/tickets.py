@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from equal_stream import ids
 from equal_stream.extraction.base import Ticket
@@ -21,11 +23,17 @@ _FREE_TRIES = 32  # tickets that cost nothing; a passage no LLM will take must n
 
 @dataclass(slots=True)
 class Flight:
-    """A ticket under way; `weight` scales its expected coverage, `withdrawn`: its passage went away."""
+    """A ticket under way.
+
+    `weight` scales its expected coverage, `withdrawn`: its passage went away. `covers` (m,) is what one of
+    its pairs will probably cover of each reference, as predicted on this `footing` (see `Market`).
+    """
 
     ticket: Ticket
     weight: float
     withdrawn: bool = False
+    covers: NDArray[np.float32] | None = None
+    footing: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -79,11 +87,12 @@ class Tickets:
         ticket_id = self._by_passage.get(passage_id)
         return self.flights[ticket_id] if ticket_id is not None else None
 
-    def begin(self, ticket: Ticket, weight: float) -> None:
+    def begin(self, ticket: Ticket, weight: float) -> Flight:
         """Note a ticket as under way."""
         self._purchases.setdefault(ticket.passage_id, Purchase()).tickets += 1
-        self.flights[ticket.ticket_id] = Flight(ticket, weight)
+        flight = self.flights[ticket.ticket_id] = Flight(ticket, weight)
         self._by_passage[ticket.passage_id] = ticket.ticket_id
+        return flight
 
     def end(self, ticket_id: str, passage_id: str, *, charged: bool, done: bool) -> Flight | None:
         """Note how a ticket ended; return it if it was under way here."""
@@ -108,7 +117,12 @@ class Tickets:
             flight.withdrawn = True
 
     def to_state(self) -> dict[str, Any]:
-        """Return what `load_state` takes."""
+        """Return what `load_state` takes.
+
+        What flights cover is predicted anew, here as by who continues from the state.
+        """
+        for flight in self.flights.values():
+            flight.footing = ()
         return {
             "flights": [
                 [msgspec.json.encode(f.ticket), f.weight, f.withdrawn] for f in self.flights.values()

@@ -110,6 +110,7 @@ class Cycle:
         4. Commit everything above in one transaction. When that fails, this object is of no further
            use: its core is ahead of the log, and recovery is the way on.
         5. Send the calls whose reservations are durable now.
+        6. While they are under way, prepare the next choice.
 
         Parameters
         ----------
@@ -136,6 +137,9 @@ class Cycle:
         for ticket, passage in turn.calls:
             self._workers.submit(ticket, passage)
             passed(Step.CALL_SENT)
+        # 6. Prepare.
+        if choose:
+            self.core.prepare(self._clock())
         return bool(records or finished or turn.calls)
 
     def confirm(self) -> None:

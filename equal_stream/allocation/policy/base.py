@@ -66,6 +66,10 @@ class Policy(ABC):
         with closing(self._pull(market)) as choices:
             yield from islice(choices, limit)
 
+    def prepare(self, market: Market) -> None:
+        """Do what can be done ahead of the next pull, in whose market more tickets may have ended."""
+        del market
+
     @abstractmethod
     def _pull(self, market: Market) -> Generator[Choice]:
         """Yield passages for as long as there are any worth buying."""

@@ -28,6 +28,13 @@ class Retrieval(Policy):
         """Return what the predictions of each arm are multiplied by: (arms,) float32."""
         return np.ones(market.arms.height, np.float32)
 
+    def prepare(self, market: Market) -> None:
+        """List the passages that promise most."""
+        factors = self.multipliers(market)
+        shortlist = Shortlist(market, factors)
+        shortlist.look_ahead(factors)
+        shortlist.close()
+
     def _pull(self, market: Market) -> Generator[Choice]:
         factors = self.multipliers(market)
         shortlist = Shortlist(market, factors)
@@ -52,6 +59,6 @@ class Retrieval(Policy):
             if row == pick.row:
                 propensity += 1 - self.exploration
             else:
-                gain = float(market.gains(market.expected_of(row)[None])[0])
+                gain = float(market.gains(market.covers_of(row)[None] * market.scale)[0])
         weight = min(1.0, float(factors[market.candidates.clusters[row]]))
         return Choice(row, gain, propensity, weight)

@@ -2,9 +2,9 @@
 
 Gains evaluated earlier are upper bounds of present gains (coverage is submodular), so some hundred passages
 that were best by old gain are listed and evaluated anew, and after each pick only those that could be the
-next best (Minoux 1978, "Accelerated greedy algorithms"). When the best listed falls well below what the
-rest could be worth by the bounds of their pages, the best of the best pages join the list, a bounded
-number of times. The list outlives the pull: the next begins with what this one leaves.
+next best (Minoux 1978, "Accelerated greedy algorithms"). Ahead of a pull, while the best listed fall well
+below what the rest could be worth by the bounds of their pages, the best of the best pages join the list,
+a bounded number of times. The list outlives the pull: the next begins with what this one leaves.
 """
 
 from typing import NamedTuple
@@ -19,10 +19,11 @@ from equal_stream.allocation.pages import NOTHING, SIZE
 _FILLED = 256  # listed at the start of a pull, if there are as many; passages up to here are chosen exactly
 _JOINING = 64  # passages that join the list together: their vectors are read and compared in some 0.2 ms
 _LOOKED = 8  # pages looked through for them
-_PROBED = 8  # of those listed, predicted anew to see whether predictions changed
-_SAME = 1e-4  # a product of matrices differs a little by how many rows it has
 _LEAST = np.float32(1e-12)  # effort of a passage of no tokens, where calls cost nothing besides
-_TOGETHER = 16  # evaluated together after a pick: as cheap as one
+_TOGETHER = 8  # evaluated together after a pick: as cheap as one
+_PICKS = 64  # of a pull, when looking ahead of it
+_FALL = 0.8  # to which the values of these sink while they are picked, because each covers part of the next
+_JOINS_AHEAD = 8  # at most
 
 
 class Pick(NamedTuple):
@@ -46,11 +47,12 @@ class Shortlist:
         How far the best listed may fall below what an unlisted one promises by its old gain, as a share of
         it. Most old gains are too high by more than the 0.1 that is let pass.
     joins
-        How often passages may join the list in one pull once it is filled.
+        How often passages may join the list in one pull once it is filled, besides those that must because
+        it is used up. Looking ahead makes that needless.
     """
 
     def __init__(
-        self, market: Market, multipliers: NDArray[np.float32], slack: float = 0.9, joins: int = 4
+        self, market: Market, multipliers: NDArray[np.float32], slack: float = 0.9, joins: int = 0
     ) -> None:
         self._market = market
         self._table = market.candidates
@@ -67,19 +69,31 @@ class Shortlist:
         """Return the passage of the highest present value, or None when nothing can be bought."""
         while True:
             values = self._values(multipliers)
-            top = int(np.argmax(values))
-            if values[top] < 0:
+            top = int(values.argmax())
+            value = float(values[top])
+            if value < 0:
                 if not self._join(multipliers):
                     return None
-            elif not self._market.is_open(int(self._listing.rows[top])):
-                self._open[top] = False
             elif not self._fresh[top]:
-                self._evaluate(values)
-            elif self._is_outdone(float(values[top]), multipliers) and self._joins > 0:
+                self._evaluate(values, top)
+            elif not self._market.is_open(row := int(self._listing.rows[top])):
+                self._open[top] = False
+            elif self._joins > 0 and self._is_outdone(value, multipliers):
                 self._joins -= 1
                 self._join(multipliers)
             else:
-                return Pick(int(self._listing.rows[top]), float(self._gains[top]), float(values[top]))
+                return Pick(row, float(self._gains[top]), value)
+
+    def look_ahead(self, multipliers: NDArray[np.float32]) -> None:
+        """Let passages join until those that a pull will probably take outdo all others.
+
+        A pull after this seldom has to look for others itself.
+        """
+        for _ in range(_JOINS_AHEAD):
+            values = self._values(multipliers)
+            last = max(0.0, float(np.partition(values, -_PICKS)[-_PICKS]))
+            if not self._is_outdone(_FALL * last, multipliers) or not self._join(multipliers):
+                return
 
     def bought(self, row: int) -> None:
         """Take a passage off the list; what it will bring counts against all others."""
@@ -95,7 +109,7 @@ class Shortlist:
         self._table.gain[rows[held]] = self._gains[held]
         gone = np.flatnonzero(held)[~self._table.waiting[rows[held]]]
         self._table.listed[rows[gone]] = False
-        rows[gone] = -1
+        self._listing.drop(gone)
 
     def _take_up(self) -> None:
         """Begin with what is listed from before."""
@@ -103,7 +117,7 @@ class Shortlist:
         held = listing.rows >= 0
         stays = held.copy()
         stays[held] = table.listed[listing.rows[held]] & table.waiting[listing.rows[held]]
-        listing.rows[~stays] = -1
+        listing.drop(np.flatnonzero(held & ~stays))
         self._predict(np.flatnonzero(stays))
         self._added = listing.covers * self._market.scale
         self._gains = self._market.gains(self._added)
@@ -114,18 +128,15 @@ class Shortlist:
         self._know(np.flatnonzero(stays))
 
     def _predict(self, places: NDArray[np.intp]) -> None:
-        """Bring what the listed will cover up to date; a few tell whether predictions are still the same."""
+        """Bring what the listed will cover up to date."""
         listing, market = self._listing, self._market
-        targets = len(market.coverage.targets)
         if listing.unread:
             listing.vectors[places] = self._table.vectors(listing.rows[places])
             listing.unread = False
-        if listing.outdated or listing.covers.shape[1] != targets:
-            listing.covers = np.zeros((CAPACITY, targets), np.float32)
-        elif np.allclose(self._covers(places[:_PROBED]), listing.covers[places[:_PROBED]], rtol=_SAME):
-            return
-        listing.covers[places] = self._covers(places)
-        listing.outdated = False
+        if listing.footing != market.footing:
+            listing.covers = np.zeros((CAPACITY, len(market.coverage.targets)), np.float32)
+            listing.covers[places] = self._covers(places)
+            listing.footing = market.footing
 
     def _covers(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
         listing = self._listing
@@ -142,9 +153,9 @@ class Shortlist:
         values[~self._open] = NOTHING
         return values
 
-    def _evaluate(self, values: NDArray[np.float32]) -> None:
-        stale = np.where(self._fresh, NOTHING, values)
-        batch = np.argpartition(stale, -_TOGETHER)[-_TOGETHER:]
+    def _evaluate(self, values: NDArray[np.float32], top: int) -> None:
+        batch = values.argpartition(-_TOGETHER)[-_TOGETHER:]
+        batch[0] = top  # of several that are worth the same, it need not be among them
         self._gains[batch] = self._market.gains(self._added[batch])
         self._fresh[batch] = True
 
@@ -220,5 +231,5 @@ class Shortlist:
         waits = self._open[places]
         np.maximum.at(self._ceilings, pages[waits], worth[waits])
         self._highest()
-        listing.rows[places] = -1
+        listing.drop(places)
         self._open[places] = False

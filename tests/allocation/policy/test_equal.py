@@ -32,7 +32,7 @@ def near(market, arm_noise, seed=0, count=2):
 def come_back(market):
     """All tickets of a market end."""
     market.arms.in_flight[:] = 0
-    market.pending[:] = 0
+    market.pending = np.zeros_like(market.pending)
 
 
 def show(policy, market, noises, passages=10):

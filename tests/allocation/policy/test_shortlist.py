@@ -147,7 +147,7 @@ def test_who_continues_from_a_saved_table_buys_the_same():
     buy(policy, market, 30)
     state = saved.load(saved.dump(market.candidates.to_state()))
     again.candidates.load_state(state)
-    again.pending[:], again.promised[:] = market.pending, market.promised
+    again.pending, again.promised[:] = market.pending, market.promised
     assert buy(policy, again, 30) == buy(policy, market, 30)
 
 
