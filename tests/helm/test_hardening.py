@@ -77,7 +77,7 @@ def test_each_secret_reaches_those_who_use_it_and_nobody_else(chart: Chart):
         for component in ("embedder", "clusterer", "allocator")
         if "EQUAL_STREAM_STORE__API_KEY" in environment(role(chart.objects(store), component))
     }
-    assert holders == {"embedder", "allocator"}
+    assert holders == {"embedder", "clusterer", "allocator"}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,7 @@ def test_a_token_of_ray_is_made_once_and_shared_by_head_workers_and_roles(chart:
     }
     assert holders == {
         "Deployment/live-equal-stream-embedder",
+        "StatefulSet/live-equal-stream-clusterer",
         "StatefulSet/live-equal-stream-allocator",
         "RayCluster/live-equal-stream-ray/head",
         "RayCluster/live-equal-stream-ray/extraction",

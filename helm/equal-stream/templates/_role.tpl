@@ -6,7 +6,7 @@ Takes root, component, values (the component's), claim (may be empty) and starte
 {{- $root := .root -}}
 {{- $values := $root.Values -}}
 {{- $local := and (eq .component "allocator") (not (include "equal-stream.ray.address" $root)) -}}
-{{- $usesRay := or (eq .component "allocator") (and (eq .component "embedder") (not $values.config.store.url)) -}}
+{{- $usesRay := or (eq .component "allocator") (not $values.config.store.url) -}}
 metadata:
   labels:
     {{- include "equal-stream.labels" (dict "root" $root "component" .component) | nindent 4 }}

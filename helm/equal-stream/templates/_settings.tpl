@@ -31,7 +31,7 @@
 {{- $wanted := dict
   "EQUAL_STREAM_KAFKA__SASL_PLAIN_PASSWORD" $secrets.kafkaPassword
   "EQUAL_STREAM_KAFKA__SSL_PASSWORD" $secrets.kafkaKeyPassword -}}
-{{- if has .component (list "embedder" "allocator") -}}
+{{- if has .component (list "embedder" "clusterer" "allocator") -}}
 {{- $_ := set $wanted "EQUAL_STREAM_STORE__API_KEY" $secrets.storeApiKey -}}
 {{- end -}}
 {{- if eq .component "allocator" -}}
