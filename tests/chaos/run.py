@@ -28,7 +28,7 @@ from tests.chaos.schedule import KILLED, OTHERS, Kind, Named, Victim, schedule
 from tests.chaos.site import Site
 from tests.chaos.verdict import Row, Verdict
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.4
 _TOKENS_A_DOCUMENT = 250  # a cap that is reached before the crawl is through
 _PACE = (
     2.0  # tickets a document at most, so that money is spent as long as it is fed, and after pauses sooner

@@ -38,12 +38,12 @@ class Victim(StrEnum):
 ROLES = (Victim.EMBEDDER, Victim.CLUSTERER, Victim.ALLOCATOR)
 # How often each is killed. The head takes all of Ray with it, and the machine half a minute to recover.
 KILLED = {
-    Victim.EMBEDDER: 38,
-    Victim.CLUSTERER: 18,
+    Victim.EMBEDDER: 30,
+    Victim.CLUSTERER: 24,
     Victim.WORKER: 14,
-    Victim.ALLOCATOR: 11,
+    Victim.ALLOCATOR: 12,
     Victim.ACTOR: 11,
-    Victim.STORE: 6,
+    Victim.STORE: 7,
     Victim.HEAD: 2,
 }
 LASTS = {  # seconds
