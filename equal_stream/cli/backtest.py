@@ -26,21 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_POLICIES = ["calibrated", "retrieval", "random", "oracle"]
 _STREAM_BUDGET = 0.1  # with money for everything, a stream's policies would all buy everything as it comes
 _PICTURES = (".png", ".svg")
-_OF_REPLAYS = {
-    "documents",
-    "reference",
-    "reference_topic",
-    "arrival",
-    "ticks",
-    "budget",
-    "decoys",
-    "world",
-    "seeds",
-    "max_documents",
-    "until",
-    "plot",
-    "report",
-}
+_OF_LOGS = {"from_log", "draws", "policy", "seed", "output", "as_json"}  # what --from-log heeds
+_OF_LOGS_ALONE = {"draws"}
 
 backtest = typer.Typer()
 
@@ -99,8 +86,8 @@ def play(  # noqa: PLR0917 - typer makes options of them, not positions
     Example: equal-stream backtest --from-log --policy calibrated retrieval --data-dir data
     """
     settings = settings_of(ctx)
+    _require_heeded(ctx, from_log)
     if from_log:
-        _require_nothing_to_replay(ctx)
         _require_writable([] if output is None else [output], None)
         evaluate_log(settings, policy or OF_A_LOG, draws=draws, seed=seed, output=output, as_json=as_json)
         return
@@ -130,6 +117,14 @@ def play(  # noqa: PLR0917 - typer makes options of them, not positions
         plan,
         lambda line: typer.echo(line, err=True),
     )
+    _write(result, output, plot, report)
+    if as_json:
+        print_json(result)
+    else:
+        _show(result)
+
+
+def _write(result: dict[str, Any], output: Path | None, plot: Path | None, report: Path | None) -> None:
     if output is not None:
         output.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
     if plot is not None:
@@ -140,18 +135,17 @@ def play(  # noqa: PLR0917 - typer makes options of them, not positions
         from equal_stream.backtest.report import write_report  # noqa: PLC0415 - matplotlib
 
         write_report(result, report)
-    if as_json:
-        print_json(result)
-    else:
-        _show(result)
 
 
-def _require_nothing_to_replay(ctx: typer.Context) -> None:
-    """Require that no option was given that --from-log would not heed."""
+def _require_heeded(ctx: typer.Context, from_log: bool) -> None:
+    """Require that no option was given that a log, or a replay, would not heed."""
     for param in ctx.command.params:
         source = ctx.get_parameter_source(param.name or "")
-        if param.name in _OF_REPLAYS and source is not None and source.name == "COMMANDLINE":
+        given = source is not None and source.name == "COMMANDLINE" and param.expose_value  # else: a setting
+        if given and from_log and param.name not in _OF_LOGS:
             raise ConfigurationError(f"{param.opts[0]} has no meaning with --from-log; leave it out")
+        if given and not from_log and param.name in _OF_LOGS_ALONE:
+            raise ConfigurationError(f"{param.opts[0]} has a meaning with --from-log only; leave it out")
 
 
 def _data(

@@ -140,6 +140,12 @@ def test_what_makes_no_sense_is_refused_before_the_log_is_read(
     assert sentence in done.err
 
 
+def test_what_only_a_log_heeds_is_refused_without_one(shell: Shell) -> None:
+    done = shell("backtest", "--draws", "4", "--documents", "crawl.jsonl", "--reference", "target.jsonl")
+    assert done.code == 2
+    assert "--draws has a meaning with --from-log only" in done.err
+
+
 def test_a_backtest_of_nothing_names_both_ways(shell: Shell) -> None:
     done = shell("backtest")
     assert done.code == 2
