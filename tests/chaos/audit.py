@@ -172,7 +172,7 @@ def bill_in_ledger(remains: Remains, figures: dict[str, Any]) -> Row:
     """The ledger is never below the LLM's bill, call by call, and no ticket is billed twice."""
     promise, allowed = "tokens billed beyond the ledger", "≤ 0"
     if remains.bill is None:
-        return Row(promise, "not looked at: no books of the LLM", allowed)
+        return Row(promise, "no books of the LLM", allowed, looked=False)
     verdict, charged = _money(remains, None)
     outcomes = values(read_all(remains.transport, topics.EXTRACTIONS.name))
     lost = {outcome["request_id"] for outcome in outcomes if outcome["status"] == "unknown"}
@@ -189,7 +189,7 @@ def paid_once(remains: Remains, figures: dict[str, Any]) -> Row:
     """A second call for a passage was made only after one that was lost, and charged in full as such."""
     promise = "calls paid twice"
     if remains.bill is None:
-        return Row(promise, "not looked at: no books of the LLM", "those charged as lost")
+        return Row(promise, "no books of the LLM", "those charged as lost", looked=False)
     twice, problems = resting.paid_again(remains.transport, remains.bill["detail"], unusable=True)
     outcomes = values(read_all(remains.transport, topics.EXTRACTIONS.name))
     lost = sum(each["status"] == "unknown" for each in outcomes)
@@ -203,7 +203,7 @@ def zombies(remains: Remains, figures: dict[str, Any]) -> Row:
     """No producer wrote after it was fenced."""
     promise = "records published by fenced processes"
     if remains.broker_log is None:
-        return Row(promise, "not looked at: no files of a broker here", "0")
+        return Row(promise, "no files of a broker here", "0", looked=False)
     batches = list(of_topics(remains.broker_log, [topic.name for topic in _WRITTEN]))
     written = written_when_fenced(batches)
     figures |= {
@@ -219,7 +219,7 @@ def in_store(remains: Remains, figures: dict[str, Any]) -> Row:
     """The store holds the passages that the log leaves, and pairs in force are of those."""
     promise = "passages in the store that differ from the log"
     if remains.passages is None or remains.documents is None:
-        return Row(promise, "not looked at: no store", "0")
+        return Row(promise, "no store", "0", looked=False)
     stored = sorted(point.id for point in remains.passages)
     named = sorted(id_ for point in remains.documents for id_ in point.payload.get("passages", ()))
     figures["passages_stored"] = len(stored)
@@ -233,7 +233,7 @@ def as_last_fed(remains: Remains, figures: dict[str, Any]) -> Row:
     """Of each page the store holds what was fed last: its text, or nothing where it was deleted or copied."""
     promise = "pages in the store that differ from what was fed last"
     if remains.passages is None or not remains.fed:
-        return Row(promise, "not looked at", "0")
+        return Row(promise, "nothing was fed here", "0", looked=False)
     last = {doc_id(sent.url): sent for sent in remains.fed}
     texts: dict[str, list[str]] = {}
     for point in remains.passages:

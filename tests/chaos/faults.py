@@ -159,11 +159,10 @@ class Injector:
         self._spared.difference_update(pids)
 
     def _broker(self, _: Fault, __: list[int]) -> Breaking:
-        broker = self._site.broker
-        if broker is None:
+        if self._site.broker is None:
             raise NotInjectable("the embedded log has no broker")
-        broker.stop()
-        return Breaking(ends=broker.start)
+        self._site.broker.stop()
+        return Breaking(ends=self._site.start_broker)
 
     def _llm_away(self, _: Fault, __: list[int]) -> Breaking:
         self._site.provider.stop()

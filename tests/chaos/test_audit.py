@@ -243,7 +243,7 @@ def test_the_brokers_marker_for_a_fenced_producer_counts_as_the_newer_epoch(tmp_
 
 
 def verdict(**fields: Any) -> Verdict:
-    rows = [Row("documents lost", "0", "0"), Row("pairs twice", "1", "0", ["q0 came twice"])]
+    rows = [Row("zombies", "no broker", "0", looked=False), Row("pairs twice", "1", "0", ["q0 came twice"])]
     injected = [Injected("kill -9 of the embedder", "kill -9 of the embedder", 1.0, [17]),
                 Injected("disk full", "disk full", 2.0, [], "no tmpfs")]  # fmt: skip
     return Verdict(command="chaos --seed 1", rows=fields.get("rows", rows), injected=injected, figures={})
@@ -254,5 +254,6 @@ def test_the_verdict_names_each_breach_and_each_fault_that_was_not_injected() ->
     text = verdict().as_markdown()
     assert "| pairs twice | 1 | 0 | **no** |" in text
     assert "| kill -9 of the embedder | 1 |" in text
+    assert "| zombies | no broker | 0 | not looked at |" in text
     assert "| disk full | 0 (not injected: no tmpfs) |" in text
     assert "`chaos --seed 1`" in text

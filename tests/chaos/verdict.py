@@ -8,12 +8,16 @@ import msgspec
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One promise: what was counted, what is allowed, and where it was broken, in sentences."""
+    """One promise: what was counted, what is allowed, and where it was broken, in sentences.
+
+    `looked`: whether there was anything to look at; else `found` says what was not there.
+    """
 
     promise: str
     found: str
     allowed: str
     problems: list[str] = []
+    looked: bool = True
 
     @property
     def held(self) -> bool:
@@ -53,12 +57,18 @@ class Verdict(msgspec.Struct, frozen=True):
         lines = [f"`{self.command}`", ""]
         lines += _table(
             ("promise", "found", "allowed", "held"),
-            [(row.promise, row.found, row.allowed, "yes" if row.held else "**no**") for row in self.rows],
+            [(row.promise, row.found, row.allowed, _held(row)) for row in self.rows],
         )
         lines += ["", *_table(("fault", "injected"), list(_faults(self.injected).items()))]
         if self.problems:
             lines += ["", *(f"- {problem}" for problem in self.problems)]
         return "\n".join(lines) + "\n"
+
+
+def _held(row: Row) -> str:
+    if not row.looked:
+        return "not looked at"
+    return "yes" if row.held else "**no**"
 
 
 def _faults(injected: Sequence[Injected]) -> Mapping[str, str]:
