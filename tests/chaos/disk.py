@@ -63,7 +63,8 @@ class SmallDisk:
         self._ballast.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Unmount it and remove the directory."""
+        """Unmount it and remove the directory; calling again does nothing."""
         if self._mounted:
+            self._mounted = False
             subprocess.run(["umount", "--lazy", self.path], check=True, capture_output=True)
         shutil.rmtree(self.path, ignore_errors=True)
