@@ -30,6 +30,7 @@ from tests.chaos.verdict import Row, Verdict
 
 LOOK_SECONDS = 0.4
 _TOKENS_A_DOCUMENT = 250  # a cap that is reached before the crawl is through
+_KEPT_CHARACTERS = 50_000_000  # of what the processes print
 _PACE = (
     2.0  # tickets a document at most, so that money is spent as long as it is fed, and after pauses sooner
 )
@@ -127,9 +128,10 @@ def run(plan: Plan, say: bool = True, keep: Path | None = None) -> Verdict:
         tell(f"what the processes said last:\n{site.said()}")
         raise
     finally:
-        if keep:
-            keep.write_text(site.said(50_000_000))
+        said = site.said(_KEPT_CHARACTERS)
         site.close()
+        if keep:
+            keep.write_text(said)
     figures |= {"seconds": round(seconds, 1), "restarts": restarts, "stray_codes": strays}
     rows.append(_killed(injector, plan))
     return Verdict(plan.command, rows, injector.injected, figures)
