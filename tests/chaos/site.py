@@ -4,6 +4,7 @@ On Kafka every role is a process at a post of its own, beside a Ray head; on the
 only post, and the roles are told by the files under `<data_dir>/run`.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -153,19 +154,18 @@ class Site:
         return {pid: command for pid, command in left.items() if command}
 
     def close(self) -> None:
-        """End and remove everything, whatever state it is in."""
-        for pid in carrying(MARK, self.mark):  # also what is stopped
-            _signal(pid, signal.SIGCONT)
-        self.supervisor.stop()
-        if self.head:
-            self.head.close()
-        for pid in carrying(MARK, self.mark):
-            _signal(pid, signal.SIGKILL)
-        self.provider.stop()
-        if self.broker:
-            self.broker.close()
-        self.disk.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """End and remove everything, whatever state it is in, and whatever of it cannot be ended."""
+        with contextlib.ExitStack() as steps:  # the last first
+            steps.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            steps.callback(self.disk.close)
+            if self.broker:
+                steps.callback(self.broker.close)
+            steps.callback(self.provider.stop)
+            steps.callback(self._signal_all, signal.SIGKILL)
+            if self.head:
+                steps.callback(self.head.close)
+            steps.callback(self.supervisor.stop)
+            steps.callback(self._signal_all, signal.SIGCONT)
 
     def said(self, characters: int = 4_000) -> str:
         """Return the end of what the processes printed."""
@@ -181,6 +181,11 @@ class Site:
                 start_new_session=True,
             )
 
+    def _signal_all(self, number: signal.Signals) -> None:
+        for pid in carrying(MARK, self.mark):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def _ours(self) -> dict[int, str]:
         if self.head:
             return self.head.members()
@@ -188,13 +193,6 @@ class Site:
         for process in self.supervisor.named("up"):
             found |= in_session(process.pid)
         return found
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
 
 
 def _free_port() -> int:
