@@ -15,6 +15,7 @@ from equal_stream.allocator.workers import Workers
 from equal_stream.errors import InvalidRecord
 from equal_stream.extraction.pairtext import pair_text
 from equal_stream.messages import AssignedPassage, ClusterEvent, DocumentOutcome, Message, ReferencePair
+from equal_stream.reembedding.renewal import Renewal
 from equal_stream.store.base import Store
 from equal_stream.transport.base import OutgoingRecord, Positions, Record
 from equal_stream.transport.codec import decode
@@ -45,6 +46,8 @@ class Intake:
         Positions committed before this start: dead letters of earlier records were written then.
     model
         The encoder in service; passages that name another one are refused. Empty: none is.
+    renewal
+        Knows which passages of the collection are current, where it may hold some that are not any more.
     """
 
     def __init__(
@@ -55,8 +58,10 @@ class Intake:
         acknowledged: Positions,
         *,
         model: str = "",
+        renewal: Renewal | None = None,
     ) -> None:
         self._model = model
+        self._renewal = renewal
         self._core = core
         self._workers = workers
         self._passages = passages
@@ -118,6 +123,9 @@ class Intake:
             require_passage_id(passage_id, "removed")
         points = self._passages.get(passage_ids)
         gone = [each for each, point in zip(passage_ids, points, strict=True) if point is None]
+        if self._renewal is not None:
+            # An embedder that is still on the former collection does not delete in this one.
+            gone += self._renewal.superseded([point for point in points if point is not None])
         return self._core.remove_passages(gone).qa_ids
 
     def _embed(self, taken: Taken) -> None:

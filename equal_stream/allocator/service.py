@@ -151,7 +151,14 @@ class AllocatorService:
         forget_references(read_to_end(self._transport, [topics.REFERENCES.name]), self.core)
         references = self._transport.beginning_positions([topics.REFERENCES.name])
         self._consumer.seek({**start, **references})
-        self._intake = Intake(self.core, self._workers, self._passages, acknowledged, model=self._model)
+        self._intake = Intake(
+            self.core,
+            self._workers,
+            self._passages,
+            acknowledged,
+            model=self._model,
+            renewal=self._renewal,
+        )
         self._cycle = Cycle(
             core=self.core,
             intake=self._intake,

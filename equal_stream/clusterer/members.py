@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from equal_stream import topics
+from equal_stream.allocator.reading import read_to_end
 from equal_stream.clustering.base import StreamClusterer, UnknownCluster
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import AssignedPassage, unpack_vector
@@ -18,6 +19,7 @@ from equal_stream.transport.base import Record, Transport
 from equal_stream.transport.codec import decode
 
 NEWEST = 128  # passages a cluster: their mean is the cluster's to a tenth of its spread
+READ = 1_000_000  # records at the end of the log: a cluster that had nothing for as long has died out before
 _TOGETHER = 4096
 
 Member = tuple[str, str]  # passage_id, doc_id
@@ -47,6 +49,15 @@ def newest_members(
             if cluster is not None:
                 members.setdefault(cluster, deque(maxlen=NEWEST)).append((each.passage_id, each.doc_id))
     return {cluster: list(dict(reversed(of)).items())[::-1] for cluster, of in members.items()}
+
+
+def assignments(transport: Transport) -> Iterator[Record]:
+    """Yield the newest million records of `passages.assigned`, in order within each partition."""
+    name = topics.ASSIGNED.name
+    ends = transport.end_positions([name])
+    start = {at: end - READ // len(ends) for at, end in ends.items()}
+    begin = transport.beginning_positions([name])
+    return read_to_end(transport, [name], {at: max(begin[at], offset) for at, offset in start.items()})
 
 
 def newest_model(transport: Transport) -> str:

@@ -9,16 +9,14 @@ until after it, take their vectors from the collection.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
-from equal_stream import topics
-from equal_stream.allocator.reading import read_to_end
 from equal_stream.clusterer.batch import Batch, Read, usual_model
-from equal_stream.clusterer.members import newest_members
+from equal_stream.clusterer.members import assignments, newest_members
 from equal_stream.clustering.base import StreamClusterer, Vectors
 from equal_stream.errors import EqualStreamError, InvalidRecord
 from equal_stream.messages import pack_vector
@@ -26,10 +24,11 @@ from equal_stream.observability import metrics
 from equal_stream.reembedding.renewal import Renewal
 from equal_stream.store.base import StoreUnavailable
 from equal_stream.store.identity import Identity
-from equal_stream.transport.base import Transport
+from equal_stream.transport.base import Record, Transport
 from equal_stream.transport.exceptions import TransportUnavailable
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+_LOOK_RECORDS = 4096
 _LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
@@ -141,9 +140,16 @@ class Space:
 
     def _carry_over(self, clusterer: StreamClusterer, held: Identity, renewal: Renewal) -> None:
         if clusterer.sizes():
-            carry_over(clusterer, self.model, self._transport, renewal)
+            records = assignments(self._transport) if self._transport is not None else iter(())
+            carry_over(clusterer, self.model, self._until_stopped(records), renewal)
         _LOG.warning("clusters go on under vectors of %s, no more of %s", held.model, self.model)
         self.model = held.model
+
+    def _until_stopped(self, records: Iterator[Record]) -> Iterator[Record]:
+        for number, record in enumerate(records):
+            if number % _LOOK_RECORDS == 0 and self._stop.is_set():  # asking is the sign of life
+                raise Stopped("the clusterer was stopped while it read what its clusters hold")
+            yield record
 
     def _other_model(self, model: str) -> InvalidRecord:
         return InvalidRecord(
@@ -168,10 +174,17 @@ class Space:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def carry_over(clusterer: StreamClusterer, model: str, transport: Transport | None, renewal: Renewal) -> None:
+def carry_over(clusterer: StreamClusterer, model: str, records: Iterable[Record], renewal: Renewal) -> None:
     """Move a clusterer's clusters to where their newest passages lie in the collection in service.
 
     Doing so again after a crash does the same: nothing but the clusterer is changed.
+
+    Parameters
+    ----------
+    model
+        The encoder that the clusters are of.
+    records
+        Of `passages.assigned`; see `members`.
 
     Raises
     ------
@@ -180,7 +193,6 @@ def carry_over(clusterer: StreamClusterer, model: str, transport: Transport | No
     NothingKept
         Of no cluster any passage is there.
     """
-    records = read_to_end(transport, [topics.ASSIGNED.name]) if transport is not None else ()
     members = newest_members(records, clusterer, model)
     renewed = renewal.require([each for of in members.values() for each in of], "the switch of the clusterer")
     rows: dict[int, Vectors] = {}

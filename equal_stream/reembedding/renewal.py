@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.embedding.current import is_id, standing
-from equal_stream.store.base import Store, StoreUnavailable
+from equal_stream.store.base import Point, Store, StoreUnavailable
 from equal_stream.store.collections import DOCUMENTS, passages_held
 from equal_stream.store.identity import Identity
 
@@ -84,6 +84,16 @@ class Renewal:
         if renewed.waiting:
             raise self.lacks(len(renewed.waiting), purpose)
         return renewed
+
+    def superseded(self, points: Sequence[Point]) -> list[str]:
+        """Return the ids of those points of the collection that their documents do not list any more."""
+        if not points:
+            return []
+        return sorted(
+            standing(
+                self._documents, [(each.id, str(each.payload.get("doc_id", ""))) for each in points]
+            ).gone
+        )
 
     def lacks(self, count: int, purpose: str) -> NotReembedded:
         """Return what to raise, or to log, for as long as so many passages wait."""

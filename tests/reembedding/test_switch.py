@@ -24,8 +24,9 @@ from equal_stream.snapshots import SnapshotStore
 from equal_stream.steps import Step
 from equal_stream.transport.codec import decode, encode
 from tests.allocator.world import PRICES, PromptWorkers
+from tests.embedding.world import URL
 from tests.reembedding.encoders import NamedEncoder
-from tests.reembedding.switching import BEFORE, NEW, OLD, OTHER_LENGTH, SAME_LENGTH, THEMES, Switching, page
+from tests.reembedding.switching import BEFORE, NEW, OLD, OTHER_LENGTH, SAME_LENGTH, Switching, page
 
 ENCODERS = pytest.mark.parametrize("after", [SAME_LENGTH, OTHER_LENGTH], ids=["same length", "other length"])
 CAP = 0.03  # USD: some seventy calls
@@ -403,6 +404,22 @@ def test_a_switch_before_anything_was_embedded_again_waits_in_recovery(
     switched.close()
 
 
+def test_pairs_of_a_page_that_a_former_embedder_deleted_are_withdrawn(service) -> None:
+    """The former embedder deletes in its own collection; in the one in service the copy is still there."""
+    after = SAME_LENGTH
+    service.reembed(after)
+    page_of = {pair.qa_id: pair.url for pair in service.pairs()}
+    qa_id, url = next(iter(page_of.items()))
+    service.crawl(url.removeprefix(URL), None)
+    service.embed(BEFORE, OLD)
+    service.allocate(after, NEW, turns=8)
+    withdrawn = {r.key.decode() for r in service.records(topics.PAIRS.name) if r.value is None}
+    assert qa_id in withdrawn
+    assert {page_of.get(each, url) for each in withdrawn} == {url}
+    service.reembed(after)
+    assert {p.id for p in service.store(NEW, after).scroll(limit=10_000)} == service.listed()
+
+
 def test_and_back_again(service) -> None:
     service.reembed(OTHER_LENGTH)
     service.crawl_themes(range(20, 24))
@@ -416,4 +433,3 @@ def test_and_back_again(service) -> None:
     service.allocate(BEFORE, OLD)
     service.audit()
     assert {p.id for p in service.store(OLD, BEFORE).scroll(limit=10_000)} == service.listed()
-    assert THEMES
