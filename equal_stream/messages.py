@@ -150,6 +150,21 @@ class ReferencePair(Message, frozen=True, kw_only=True):
     weight: Amount = 1.0
 
 
+class BudgetChange(Message, frozen=True, kw_only=True):
+    """What the allocator may spend from here on (`budget.changes`); the record that comes last holds.
+
+    configured: the caps of an allocator's settings, told when they are others than before. set: all caps, as
+    an operator changed them; unset means no such cap. pause, resume: caps are left as they are.
+    """
+
+    change: Literal["configured", "set", "pause", "resume"]
+    at: datetime
+    usd_total: Amount | None = None
+    usd_per_hour: Amount | None = None
+    tokens_total: Count | None = None
+    tokens_per_hour: Count | None = None
+
+
 class LedgerEntry(Message, frozen=True, kw_only=True):
     """One movement of money (`allocation.ledger`).
 

@@ -33,7 +33,9 @@ CRAWLER = Role(
     "crawler", "Publishes fetched documents; `equal-stream ingest` does it for files.", writes=(topics.CRAWL,)
 )
 OPERATOR = Role(
-    "operator", "Describes targets by reference pairs, and removes them.", writes=(topics.REFERENCES,)
+    "operator",
+    "Describes targets by reference pairs, removes them, and changes or pauses what may be spent.",
+    writes=(topics.REFERENCES, topics.BUDGET),
 )
 EMBEDDER = Role(
     "embedder",
@@ -52,8 +54,14 @@ CLUSTERER = Role(
 ALLOCATOR = Role(
     "allocator",
     "Chooses the passages worth their cost, keeps the ledger and publishes the pairs.",
-    reads=(topics.ASSIGNED, topics.CLUSTER_EVENTS, topics.DOCUMENT_OUTCOMES, topics.REFERENCES),
-    writes=(topics.LEDGER, topics.EXTRACTIONS, topics.PAIRS),
+    reads=(
+        topics.ASSIGNED,
+        topics.CLUSTER_EVENTS,
+        topics.DOCUMENT_OUTCOMES,
+        topics.REFERENCES,
+        topics.BUDGET,
+    ),
+    writes=(topics.LEDGER, topics.EXTRACTIONS, topics.PAIRS, topics.BUDGET),
     group="equal-stream.allocator",
 )
 EXTRACTOR = Role(

@@ -55,6 +55,7 @@ EMBEDDED = Topic("passages.embedded", m.EmbeddedPassage, "passage_id", "delete",
 ASSIGNED = Topic("passages.assigned", m.AssignedPassage, "passage_id", "delete", 30 * DAY_MS, 6)
 CLUSTER_EVENTS = Topic("clusters.events", m.ClusterEvent, "cluster_id", "delete", 365 * DAY_MS, 1)
 REFERENCES = Topic("references", m.ReferencePair, "target/ref_id", "compact", -1, 1, "remove the reference")
+BUDGET = Topic("budget.changes", m.BudgetChange, "configured, caps or paused", "compact", -1, 1)
 LEDGER = Topic("allocation.ledger", m.LedgerEntry, "ticket_id", "delete", -1, 1)
 JOURNAL = Topic("llm.responses", m.JournalEntry, "request_id", "compact,delete", 30 * DAY_MS, 6)
 EXTRACTIONS = Topic("extraction.outcomes", m.ExtractionOutcome, "ticket_id", "delete", -1, 1)
@@ -69,13 +70,14 @@ TOPICS = (
     ASSIGNED,
     CLUSTER_EVENTS,
     REFERENCES,
+    BUDGET,
     LEDGER,
     JOURNAL,
     EXTRACTIONS,
     PAIRS,
 )
 # The roles read these, so each has a dead-letter topic.
-CONSUMED = (CRAWL, EMBEDDED, ASSIGNED, REFERENCES, CLUSTER_EVENTS, DOCUMENT_OUTCOMES)
+CONSUMED = (CRAWL, EMBEDDED, ASSIGNED, REFERENCES, BUDGET, CLUSTER_EVENTS, DOCUMENT_OUTCOMES)
 
 
 def dead_letter(topic: str) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 from equal_stream import topics
 from equal_stream.allocation.base import Reservation, Settlement
 from equal_stream.allocation.core import AllocatorCore
+from equal_stream.allocator.budget_watch import BudgetWatch
 from equal_stream.allocator.circuit import Circuit
 from equal_stream.allocator.intake import Intake, Taken
 from equal_stream.allocator.journal_lookup import JournalLookup
@@ -68,6 +69,8 @@ class Cycle:
         Positions committed before this start; what lies before them is being read again.
     inputs
         Polls `consumer`, if it is not polled itself.
+    budget
+        What an operator says about the caps.
     """
 
     def __init__(
@@ -84,11 +87,13 @@ class Cycle:
         clock: Callable[[], datetime],
         acknowledged: Positions,
         inputs: Polled | None = None,
+        budget: BudgetWatch,
     ) -> None:
         self.core = core
         self._intake = intake
         self._consumer = consumer
         self._inputs = inputs or consumer
+        self._budget = budget
         self._producer = producer
         self._passages = passages
         self._workers = workers
@@ -105,8 +110,8 @@ class Cycle:
 
         1. Take in what the log has.
         2. Settle the calls that ended.
-        3. Choose tickets within the budget and fetch their passages; one whose passage has left the
-           store is dropped at no cost.
+        3. Choose tickets within the budget, as it was changed last, and fetch their passages; one whose
+           passage has left the store is dropped at no cost.
         4. Commit everything above in one transaction. When that fails, this object is of no further
            use: its core is ahead of the log, and recovery is the way on.
         5. Send the calls whose reservations are durable now.
@@ -189,6 +194,7 @@ class Cycle:
         return self.core.settle(ticket, result, self._clock(), passage)
 
     def _choose(self, turn: Turn) -> None:
+        self._budget.look()
         limit = self.circuit.limit(self._pace.limit(self._workers.free()), self._workers.in_flight())
         if limit <= 0:
             return

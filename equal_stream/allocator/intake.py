@@ -14,14 +14,27 @@ from equal_stream.allocation.core import AllocatorCore
 from equal_stream.allocator.workers import Workers
 from equal_stream.errors import InvalidRecord
 from equal_stream.extraction.pairtext import pair_text
-from equal_stream.messages import AssignedPassage, ClusterEvent, DocumentOutcome, Message, ReferencePair
+from equal_stream.messages import (
+    AssignedPassage,
+    BudgetChange,
+    ClusterEvent,
+    DocumentOutcome,
+    Message,
+    ReferencePair,
+)
 from equal_stream.reembedding.renewal import Renewal
 from equal_stream.store.base import Store
 from equal_stream.transport.base import OutgoingRecord, Positions, Record
 from equal_stream.transport.codec import decode
 from equal_stream.transport.dead_letters import dead_letter
 
-INPUTS = (topics.REFERENCES, topics.CLUSTER_EVENTS, topics.ASSIGNED, topics.DOCUMENT_OUTCOMES)
+INPUTS = (
+    topics.REFERENCES,
+    topics.BUDGET,
+    topics.CLUSTER_EVENTS,
+    topics.ASSIGNED,
+    topics.DOCUMENT_OUTCOMES,
+)
 _TYPES: Mapping[str, type[Message]] = {topic.name: topic.message for topic in INPUTS}
 STAGE = "allocator"
 EMBEDDED_TOGETHER = 128  # references a turn: a second or two on one core
@@ -91,6 +104,8 @@ class Intake:
                 self._core.apply_cluster_event(event)
             case DocumentOutcome() as outcome:
                 taken.withdrawn.extend(self._remove(outcome.removed))
+            case BudgetChange():
+                pass  # heeded already, by `BudgetWatch`; what is none becomes a dead letter here
             case ReferencePair() as reference:
                 if "/" in reference.target:
                     raise InvalidRecord(

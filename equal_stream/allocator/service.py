@@ -11,6 +11,7 @@ from equal_stream import topics
 from equal_stream.allocation.core import AllocatorCore
 from equal_stream.allocation.encoder_switch import SavedElsewhere, note_outdated
 from equal_stream.allocation.status import AllocatorStatus
+from equal_stream.allocator.budget_watch import BudgetWatch
 from equal_stream.allocator.cycle import Cycle, Polled
 from equal_stream.allocator.encoder_switch import restore_elsewhere
 from equal_stream.allocator.intake import INPUTS, Intake
@@ -118,7 +119,8 @@ class AllocatorService:
         2. Load the newest snapshot, with vectors from the store where the file has others, and all of them
            anew where it is of another encoder; or begin with nothing.
         3. Replay what was published after it: ledger, outcomes, pairs.
-        4. Read the inputs on from the snapshot (references from the beginning, without those that left).
+        4. Read the inputs on from the snapshot (references from the beginning, without those that left;
+           all that was said about the budget).
         5. End the tickets that are still open, from the journal or in full.
         """
         # 1. Fence.
@@ -147,6 +149,7 @@ class AllocatorService:
         _LOG.info("recovered: snapshot %s, %d records replayed", "found" if snapshot else "absent", replayed)
         passed(Step.OUTPUTS_REPLAYED)
         # 4. Read on.
+        self._budget = BudgetWatch(self.core, self._transport, self._producer)
         acknowledged = self._consumer.committed()
         forget_references(read_to_end(self._transport, [topics.REFERENCES.name]), self.core)
         references = self._transport.beginning_positions([topics.REFERENCES.name])
@@ -171,6 +174,7 @@ class AllocatorService:
             clock=self._clock,
             acknowledged=acknowledged,
             inputs=self._inputs(),
+            budget=self._budget,
         )
         self._retrieval = Retrieval(self.core, self._passages)
         passed(Step.INPUTS_FOUND)
@@ -266,5 +270,6 @@ class AllocatorService:
     def close(self) -> None:
         """Free the log and the workers."""
         self._workers.close()
+        self._budget.close()
         self._consumer.close()
         self._producer.close()

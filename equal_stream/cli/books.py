@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from equal_stream.allocation.caps import CapsInForce
 from equal_stream.allocation.ledger import Ledger
 from equal_stream.allocation.money import nano
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.errors import InvalidRecord
-from equal_stream.messages import ClusterEvent, ExtractionOutcome, LedgerEntry, QAPair
-from equal_stream.topics import CLUSTER_EVENTS, EXTRACTIONS, LEDGER, PAIRS, REFERENCES
+from equal_stream.messages import BudgetChange, ClusterEvent, ExtractionOutcome, LedgerEntry, QAPair
+from equal_stream.settings import BudgetSettings
+from equal_stream.topics import BUDGET, CLUSTER_EVENTS, EXTRACTIONS, LEDGER, PAIRS, REFERENCES
 from equal_stream.transport.base import Record, Transport
 from equal_stream.transport.codec import decode
 
-FOLDED = (LEDGER, EXTRACTIONS, PAIRS, CLUSTER_EVENTS, REFERENCES)
+FOLDED = (LEDGER, EXTRACTIONS, PAIRS, CLUSTER_EVENTS, REFERENCES, BUDGET)
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Books:
         Clusters that exist.
     references
         References in force, by target and id.
+    said
+        What was said about the caps.
     """
 
     ledger: Ledger = field(default_factory=Ledger)
@@ -53,6 +57,7 @@ class Books:
     rejected: Counter[str] = field(default_factory=Counter)
     alive: set[int] = field(default_factory=set)
     references: dict[str, set[str]] = field(default_factory=dict)
+    said: CapsInForce = field(default_factory=lambda: CapsInForce(BudgetSettings()))
 
     def add(self, record: Record) -> None:
         """Fold one record in; one that does not decode belongs to whoever reads it as a message."""
@@ -68,6 +73,8 @@ class Books:
                     self._lineage(decode(record, ClusterEvent))
                 case REFERENCES.name:
                     self._reference(record)
+                case BUDGET.name:
+                    self.said.apply(decode(record, BudgetChange))
         except InvalidRecord:
             return
 

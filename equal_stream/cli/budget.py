@@ -1,75 +1,126 @@
-"""`equal-stream budget`: the caps, and what the ledger says is reserved, spent and left."""
+"""`equal-stream budget`: the caps and the books; and the caps changed, or buying paused, while it runs."""
 
-from typing import Any
+import math
+from typing import Annotated, Literal
 
-import msgspec
 import typer
 
-from equal_stream.allocation.budget import Budget
-from equal_stream.allocation.budget_report import budget_status
-from equal_stream.allocation.ledger import Ledger
-from equal_stream.allocation.money import usd
-from equal_stream.cli.books import read_books
+from equal_stream.allocation.caps import CAPS, KEYS, change_of
+from equal_stream.allocation.money import nano_floor, usd
+from equal_stream.cli.books import Books, read_books
 from equal_stream.cli.invocation import settings_of
-from equal_stream.cli.log import log_to_read
-from equal_stream.cli.output import AsJson, print_json, print_table
-from equal_stream.messages import now
-from equal_stream.settings import BudgetSettings
-from equal_stream.topics import LEDGER
+from equal_stream.cli.log import log_to_read, log_to_write
+from equal_stream.cli.money import budget_json, in_force, print_budget
+from equal_stream.cli.output import AsJson, print_json
+from equal_stream.errors import ConfigurationError
+from equal_stream.messages import BudgetChange, now
+from equal_stream.topics import BUDGET, LEDGER
+from equal_stream.transport.base import Transport
+from equal_stream.transport.codec import encode
+
+SOURCE = "operator"
+_HEEDED = "a running allocator heeds it before its next choice, within a second"
+app = typer.Typer(help="Money reserved, spent and left; change the caps and pause while it runs.")
 
 
+@app.callback(invoke_without_command=True)
 def budget(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Show money and tokens: caps, reserved by open tickets, spent, and left to reserve now.
+    """Show money and tokens: caps in force, reserved by open tickets, spent, and left to reserve now.
 
-    The caps are those of this command's settings; name the same file the service runs with.
+    Where no allocator has run yet, the caps are those of this command's settings.
 
     Example: equal-stream budget --config equal-stream.yaml --json
     """
+    if ctx.invoked_subcommand is not None:
+        return
     settings = settings_of(ctx)
     with log_to_read(settings) as transport:
-        ledger = read_books(transport, LEDGER.name).ledger
+        books = read_books(transport, LEDGER.name, BUDGET.name)
     if as_json:
-        print_json(budget_json(settings.budget, ledger))
+        print_json(budget_json(settings.budget, books))
     else:
-        print_budget(settings.budget, ledger)
+        print_budget(settings.budget, books)
 
 
-def budget_json(caps: BudgetSettings, ledger: Ledger) -> dict[str, Any]:
-    """Return the books for programs."""
-    hour_amount, hour_tokens = ledger.used_within_hour(now())
-    return {
-        **msgspec.to_builtins(budget_status(Budget(caps, ledger), ledger, now())),
-        "usd_used_within_hour": usd(hour_amount),
-        "tokens_used_within_hour": hour_tokens,
-        "tickets_open": len(ledger.open),
-        "tickets_ended": len(ledger.ended),
-    }
+@app.command("set")
+def set_caps(
+    ctx: typer.Context,
+    *,
+    usd_total: Annotated[float | None, typer.Option(min=0.0, help="Dollars in all.")] = None,
+    usd_per_hour: Annotated[float | None, typer.Option(min=0.0, help="Dollars in any hour.")] = None,
+    tokens_total: Annotated[int | None, typer.Option(min=0, help="Tokens in all.")] = None,
+    tokens_per_hour: Annotated[int | None, typer.Option(min=0, help="Tokens in any hour.")] = None,
+) -> None:
+    """Change caps while it runs; those that are not named stay.
+
+    It holds until it is changed again, or until the allocator is started with other caps in its settings.
+    A cap below what is spent takes nothing back; nothing more is bought.
+
+    Example: equal-stream budget set --usd-total 80
+    """
+    named = {"usd_total": usd_total, "usd_per_hour": usd_per_hour}
+    wanted = {**named, "tokens_total": tokens_total, "tokens_per_hour": tokens_per_hour}
+    changed = {cap: value for cap, value in wanted.items() if value is not None}
+    if not changed:
+        raise ConfigurationError(f"name a cap: {', '.join('--' + cap.replace('_', '-') for cap in CAPS)}")
+    for cap, value in changed.items():
+        if not math.isfinite(value):
+            raise ConfigurationError(f"--{cap.replace('_', '-')} is {value}; it must be a number")
+    settings = settings_of(ctx)
+    with log_to_write(settings) as transport:
+        books = read_books(transport, LEDGER.name, BUDGET.name)
+        caps = in_force(books, settings.budget).caps.model_copy(update=changed)
+        _say(transport, change_of("set", caps, now()))
+    typer.echo(f"{', '.join(f'{cap} is {value:g}' for cap, value in changed.items())}: {_HEEDED}")
+    for line in _reached(changed, books):
+        typer.echo(line, err=True)
 
 
-def print_budget(caps: BudgetSettings, ledger: Ledger) -> None:
-    """Print the books for people."""
-    books = budget_status(Budget(caps, ledger), ledger, now())
-    hour_amount, hour_tokens = ledger.used_within_hour(now())
-    rows = [
-        (
-            "USD",
-            books.usd_spent,
-            books.usd_reserved,
-            books.usd_left,
-            books.usd_total,
-            usd(hour_amount),
-            books.usd_per_hour,
-        ),
-        (
-            "tokens",
-            books.tokens_spent,
-            books.tokens_reserved,
-            books.tokens_left,
-            books.tokens_total,
-            hour_tokens,
-            books.tokens_per_hour,
-        ),
-    ]
-    print_table(["", "spent", "reserved", "left now", "cap", "last hour", "cap an hour"], rows, "Budget")
-    if books.overruns:
-        typer.echo(f"{books.overruns} tickets were billed more than they had reserved")
+@app.command()
+def pause(ctx: typer.Context) -> None:
+    """Buy nothing from here on; calls that are under way end, and what they bring is published.
+
+    Example: equal-stream budget pause
+    """
+    _switch(ctx, "pause")
+
+
+@app.command()
+def resume(ctx: typer.Context) -> None:
+    """Buy again after a pause.
+
+    Example: equal-stream budget resume
+    """
+    _switch(ctx, "resume")
+
+
+def _switch(ctx: typer.Context, change: Literal["pause", "resume"]) -> None:
+    with log_to_write(settings_of(ctx)) as transport:
+        _say(transport, BudgetChange(change=change, at=now()))
+    typer.echo(f"{change}d: {_HEEDED}")
+
+
+def _say(transport: Transport, change: BudgetChange) -> None:
+    producer = transport.producer()
+    try:
+        producer.send(encode(change, topic=BUDGET.name, key=KEYS[change.change], source=SOURCE))
+        producer.flush()
+    finally:
+        producer.close()
+
+
+def _reached(changed: dict[str, float], books: Books) -> list[str]:
+    """Return a sentence for each total that is reached already."""
+    ledger = books.ledger
+    lines = []
+    if "usd_total" in changed and nano_floor(changed["usd_total"]) <= ledger.spent + ledger.reserved:
+        lines.append(
+            f"usd_total is reached: {usd(ledger.spent):g} is spent and {usd(ledger.reserved):g} reserved; "
+            "nothing more is bought"
+        )
+    if "tokens_total" in changed and changed["tokens_total"] <= ledger.spent_tokens + ledger.reserved_tokens:
+        lines.append(
+            f"tokens_total is reached: {ledger.spent_tokens:,} are spent and {ledger.reserved_tokens:,} "
+            "reserved; nothing more is bought"
+        )
+    return lines

@@ -99,10 +99,13 @@ def global_options() -> list[TyperOption]:
 
 
 def add_global_options(command: Any) -> None:
-    """Add the options to a command, or to all commands of a group; its own options of that name stay."""
+    """Add the options to a command, or to all commands of a group; its own options of that name stay.
+
+    A group that does something by itself has them too.
+    """
     if isinstance(command, TyperGroup):
         for each in command.commands.values():
             add_global_options(each)
-    elif isinstance(command, TyperCommand):
+    if isinstance(command, TyperCommand) or getattr(command, "invoke_without_command", False):
         taken = {name for param in command.params for name in param.opts}
         command.params += [option for option in global_options() if not taken & set(option.opts)]

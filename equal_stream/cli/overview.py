@@ -6,7 +6,7 @@ import httpx2
 import msgspec
 
 from equal_stream.cli.books import Books, read_books, shares
-from equal_stream.cli.budget import budget_json
+from equal_stream.cli.money import budget_json
 from equal_stream.observability.lag import lag_of
 from equal_stream.observability.run_files import RunningRole, running_roles
 from equal_stream.roles import ALLOCATOR, PROCESSES, Role
@@ -38,7 +38,7 @@ def overview(settings: Settings, transport: Transport) -> tuple[Node, Books]:
             each for each in running if each["role"] not in {role.name for role in PROCESSES}
         ],
         "records": _records(transport),
-        "budget": budget_json(settings.budget, books.ledger),
+        "budget": budget_json(settings.budget, books),
         "tickets": dict(books.tickets),
         "pairs": _pairs(books),
         "clusters": {

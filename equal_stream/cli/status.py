@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from equal_stream.cli.budget import print_budget
 from equal_stream.cli.invocation import settings_of
 from equal_stream.cli.log import log_to_read
+from equal_stream.cli.money import print_budget
 from equal_stream.cli.output import AsJson, print_json, print_table
 from equal_stream.cli.overview import overview
 
@@ -31,7 +31,7 @@ def status(
         return
     print_table(["role", "process", "state", "behind by"], _roles(seen), "Roles")
     print_table(["topic", "records"], [row for row in seen["records"].items() if _is_news(*row)], "Crawl")
-    print_budget(settings.budget, books.ledger)
+    print_budget(settings.budget, books)
     pairs = seen["pairs"]
     typer.echo(f"Pairs: {pairs['published']:,} published, {pairs['withdrawn']:,} withdrawn")
     if pairs["rejected"]:

@@ -102,6 +102,55 @@ def test_the_budget_counts_reserved_spent_and_left(shell: Shell, log: Transport)
     assert "3.1" in shell("budget", *caps).out
 
 
+def test_caps_set_at_run_time_are_in_force_and_those_not_named_stay(shell: Shell, log: Transport) -> None:
+    put(log, money("reserve", "a", 1.0, 100), money("settle", "a", 0.4, 60))
+    caps = ("--set", "budget.usd_total=5", "--set", "budget.tokens_total=1000")
+    done = shell("budget", "set", "--usd-total", "80", *caps)
+    assert done.code == 0
+    assert "usd_total is 80" in done.out
+    seen = shell("budget", "--json").json()
+    assert (seen["usd_total"], seen["tokens_total"], seen["usd_left"]) == (80, 1000, 79.6)
+    assert seen["caps_changed_at"] is not None
+    assert "caps changed at run time" in shell("status").out
+
+
+def test_a_cap_below_what_is_spent_is_taken_and_said_to_be_reached(shell: Shell, log: Transport) -> None:
+    put(log, money("reserve", "a", 1.0, 100), money("settle", "a", 0.4, 60))
+    done = shell("budget", "set", "--usd-total", "0.2", "--tokens-total", "60")
+    assert done.code == 0
+    assert "usd_total is reached: 0.4 is spent" in done.err
+    assert "tokens_total is reached: 60 are spent" in done.err
+    assert shell("budget", "--json").json()["usd_left"] == 0
+
+
+def test_a_pause_is_seen_until_somebody_resumes(shell: Shell, log: Transport) -> None:
+    caps = ("--set", "budget.usd_total=5")
+    assert shell("budget", "pause").code == 0
+    seen = shell("budget", "--json", *caps).json()
+    assert (seen["paused"], seen["usd_left"]) == (True, 0)
+    assert "budget resume" in shell("budget", *caps).out
+    assert shell("budget", "resume").code == 0
+    seen = shell("budget", "--json", *caps).json()
+    assert (seen["paused"], seen["usd_left"]) == (False, 5)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ((), "name a cap: --usd-total, --usd-per-hour, --tokens-total, --tokens-per-hour"),
+        (("--usd-total", "nan"), "--usd-total"),
+        (("--usd-total", "inf"), "--usd-total is inf"),
+        (("--usd-total", "-1"), "--usd-total"),
+        (("--tokens-total", "many"), "--tokens-total"),
+    ],
+)
+def test_no_cap_and_no_number_is_refused(shell: Shell, options: tuple[str, ...], sentence: str) -> None:
+    done = shell("budget", "set", *options)
+    assert done.code == 2
+    assert sentence in done.err
+    assert "Traceback" not in done.err
+
+
 def test_reading_the_ledger_twice_counts_nothing_twice(shell: Shell, log: Transport) -> None:
     put(log, *[money("reserve", "a", 1.0, 100), money("settle", "a", 0.4, 60)] * 2)
     assert shell("budget", "--json").json()["usd_spent"] == 0.4
