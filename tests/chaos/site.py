@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,7 @@ MARK = "CHAOS_RUN"  # variable that every process of a run carries
 SESSION_MS = 6_000  # how soon the broker notices that a member is gone
 TARGET = THEMES[0]
 _BROKER_TRIES = 3
+_READY_SECONDS = 300.0
 _SETTINGS = {
     "llm.max_concurrent_requests": "8",
     "llm.timeout_seconds": "10",
@@ -114,6 +116,15 @@ class Site:
         else:
             self.supervisor.add("up", "up", "--embedders", str(embedders))
         self.service.connect()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the allocator, which takes longest, has begun to work; what ends is replaced."""
+        give_up = time.monotonic() + _READY_SECONDS
+        while not self.service.allocator():
+            self.look()
+            if time.monotonic() > give_up:
+                raise TimeoutError(f"the allocator was not up after {_READY_SECONDS:.0f} s")
+            time.sleep(0.5)
 
     def start_broker(self) -> None:
         """Start the broker; on a machine that is busy with something else it may take more than one try."""
