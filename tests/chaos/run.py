@@ -8,27 +8,26 @@ service that somebody else runs.
 """
 
 import argparse
-import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
-
-import msgspec
+from typing import Any
 
 from bench.audit import QuietLog
 from tests.chaos.audit import Remains, examine
 from tests.chaos.faults import Injector
 from tests.chaos.feeder import Feeder, read_fed
+from tests.chaos.plan import Plan
 from tests.chaos.remains import stored
 from tests.chaos.rest import wait_for_rest
-from tests.chaos.schedule import KILLED, OTHERS, Kind, Named, Victim, schedule
+from tests.chaos.schedule import KILLED, OTHERS, Kind, Victim, schedule
 from tests.chaos.site import Site
-from tests.chaos.verdict import Row, Verdict
+from tests.chaos.verdict import Injected, Row, Verdict
 
 LOOK_SECONDS = 0.4
+FED = "fed.jsonl"  # what the feeder sent
 _TOKENS_A_DOCUMENT = 250  # a cap that is reached before the crawl is through
 _USUAL_START_SECONDS = 30.0  # on two cores that have nothing else to do
 _MOST_SLOW = 4.0  # a machine that is slower gets no more time
@@ -39,47 +38,14 @@ _PACE = (
 _EMBEDDED_VICTIMS = (*KILLED, Victim.SERVICE)
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run does.
-
-    Attributes
-    ----------
-    seconds
-        How long it feeds, on a machine that has nothing else to do.
-    patience
-        Seconds the service has after that to come to rest; as above.
-    others
-        The faults that come once, beside the kills.
-    """
-
-    transport: Literal["kafka", "embedded"] = "kafka"
-    documents: int
-    kills: int
-    seed: int
-    seconds: float
-    patience: float = 900.0
-    cap: int = 0
-    others: Sequence[Named] = OTHERS
-
-    @property
-    def command(self) -> str:
-        """The command that repeats it."""
-        words = ["python", "-m", "tests.chaos.run", "--transport", self.transport]
-        for name in ("documents", "kills", "seed"):
-            words += [f"--{name}", str(getattr(self, name))]
-        words += ["--minutes", f"{self.seconds / 60:g}"]
-        return shlex.join(words if self.others else [*words, "--only-kills"])
-
-
 def run(plan: Plan, say: bool = True, keep: Path | None = None) -> Verdict:
-    """Carry out a plan and return its verdict.
+    """Carry out a plan and return its verdict; `keep`: a file for what the processes print.
 
     Raises
     ------
     NotAtRest
         The service did not come to rest in time.
     """
-    victims = tuple(KILLED) if plan.transport == "kafka" else _EMBEDDED_VICTIMS
     cap = plan.cap or _TOKENS_A_DOCUMENT * plan.documents
     pace = max(60, int(_PACE * plan.documents / (plan.seconds / 60)))
     site = Site(
@@ -87,59 +53,84 @@ def run(plan: Plan, say: bool = True, keep: Path | None = None) -> Verdict:
         plan.seed,
         {"budget.tokens_total": str(cap), "allocation.max_tickets_per_minute": str(pace)},
     )
-    began = time.monotonic()
-
-    def tell(text: str) -> None:
-        if say:
-            print(f"{time.monotonic() - began:7.1f} s  {text}", file=sys.stderr, flush=True)
-
+    diary = Diary(say)
     try:
-        site.open()
-        tell(f"the service starts under {site.directory}")
-        site.wait_until_ready()
-        slow = min(_MOST_SLOW, max(1.0, (time.monotonic() - began) / _USUAL_START_SECONDS))
-        seconds, patience = slow * plan.seconds, slow * plan.patience
-        faults = schedule(plan.seed, seconds, plan.kills, plan.others, victims)
-        tell(f"it is fed and broken for {seconds:.0f} s, as this machine is {slow:.1f} times slow")
-        feeder = Feeder(site.service.settings, plan.seed, plan.documents, seconds, site.directory / "fed")
-        began = time.monotonic()
-        injector = Injector(site, faults, plan.seed, lambda: time.monotonic() - began)
-        feeder.start()
-        _break(site, feeder, injector, seconds + patience, tell)
-        tell("all is fed, and nothing is broken any more")
-        wait_for_rest(site.service, time.monotonic() + patience, site.look, tell)
-        took = time.monotonic() - began
-        tell("at rest; the audit begins")
-        restarts = {name: post.codes for name, post in site.supervisor.posts.items()}
-        strays = list(site.supervisor.stray_codes)
+        injected, figures = _live(plan, site, diary)
         left = site.stop()
-        tell("everything has stopped")
-        passages, documents = stored(site.service.settings, site.service.transport)
-        rows, figures = examine(
-            Remains(
-                transport=QuietLog(site.service.transport),
-                fed=read_fed(site.directory / "fed"),
-                cap=cap,
-                bill=site.provider.bill(),
-                passages=passages,
-                documents=documents,
-                broker_log=site.broker.log_directory if site.broker else None,
-                left_behind=left,
-            )
-        )
-        site.service.transport.close()
+        diary.tell("everything has stopped")
+        rows, found = _look_back(site, cap, left)
     except BaseException:
-        tell(f"what the processes said last:\n{site.said()}")
+        diary.tell(f"what the processes said last:\n{site.said()}")
         raise
     finally:
         said = site.said(_KEPT_CHARACTERS)
         site.close()
         if keep:
             keep.write_text(said)
-    figures |= {"seconds": round(took, 1), "slow": round(slow, 2)}
-    figures |= {"restarts": restarts, "stray_codes": strays}
-    rows.append(_killed(injector, plan))
-    return Verdict(plan.command, rows, injector.injected, figures)
+    return Verdict(plan.command, [*rows, _killed(injected, plan)], injected, found | figures)
+
+
+class Diary:
+    """Says what happens, and when."""
+
+    def __init__(self, say: bool) -> None:
+        self._say = say
+        self.began = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return the seconds since `began`."""
+        return time.monotonic() - self.began
+
+    def tell(self, text: str) -> None:
+        """Print a sentence to the standard error."""
+        if self._say:
+            print(f"{self.seconds():7.1f} s  {text}", file=sys.stderr, flush=True)
+
+
+def _live(plan: Plan, site: Site, diary: Diary) -> tuple[list[Injected], dict[str, Any]]:
+    """Start the service, feed and break it, and wait until it is at rest."""
+    site.open()
+    diary.tell(f"the service starts under {site.directory}")
+    site.wait_until_ready()
+    slow = min(_MOST_SLOW, max(1.0, diary.seconds() / _USUAL_START_SECONDS))
+    seconds, patience = slow * plan.seconds, slow * plan.patience
+    victims = tuple(KILLED) if plan.transport == "kafka" else _EMBEDDED_VICTIMS
+    faults = schedule(plan.seed, seconds, plan.kills, plan.others, victims)
+    diary.tell(f"it is fed and broken for {seconds:.0f} s, as this machine is {slow:.1f} times slow")
+    feeder = Feeder(site.service.settings, plan.seed, plan.documents, seconds, site.directory / FED)
+    diary.began = time.monotonic()
+    injector = Injector(site, faults, plan.seed, diary.seconds)
+    feeder.start()
+    _break(site, feeder, injector, seconds + patience, diary.tell)
+    diary.tell("all is fed, and nothing is broken any more")
+    wait_for_rest(site.service, time.monotonic() + patience, site.look, diary.tell)
+    diary.tell("at rest")
+    return injector.injected, {
+        "seconds": round(diary.seconds(), 1),
+        "slow": round(slow, 2),
+        "restarts": {name: post.codes for name, post in site.supervisor.posts.items()},
+        "stray_codes": list(site.supervisor.stray_codes),
+    }
+
+
+def _look_back(site: Site, cap: int, left: Mapping[int, str]) -> tuple[list[Row], dict[str, Any]]:
+    """Audit what a service that has stopped leaves."""
+    transport = site.service.transport
+    passages, documents = stored(site.service.settings, transport)
+    remains = Remains(
+        transport=QuietLog(transport),
+        fed=read_fed(site.directory / FED),
+        cap=cap,
+        bill=site.provider.bill(),
+        passages=passages,
+        documents=documents,
+        broker_log=site.broker.log_directory if site.broker else None,
+        left_behind=left,
+    )
+    try:
+        return examine(remains)
+    finally:
+        transport.close()
 
 
 def _break(
@@ -163,9 +154,9 @@ def _break(
         raise feeder.error
 
 
-def _killed(injector: Injector, plan: Plan) -> Row:
+def _killed(injected: Sequence[Injected], plan: Plan) -> Row:
     """Say whether all kills of the schedule came."""
-    count = sum(each.fault.startswith(Kind.KILL) and not each.not_injected for each in injector.injected)
+    count = sum(each.fault.startswith(Kind.KILL) and not each.not_injected for each in injected)
     short = [f"{count} of {plan.kills} kills came"] if count < plan.kills else []
     return Row("processes killed with kill -9", str(count), f"≥ {plan.kills}", short)
 

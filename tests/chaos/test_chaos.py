@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.chaos.run import Plan, run
+from tests.chaos.plan import Plan
+from tests.chaos.run import run
 from tests.chaos.schedule import KILLED, Kind, Victim
 from tests.chaos.verdict import Verdict
 from tests.kafka_broker import require_broker

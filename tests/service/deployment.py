@@ -162,7 +162,7 @@ class Deployment:
             if role.role == "allocator":
                 with contextlib.suppress(OSError, ValueError):
                     return dict(
-                        (json.loads(_get(f"{role.url}/status"))["allocator"] or {}).get("status") or {}
+                        (json.loads(_get(f"{role.url}/status")).get("allocator") or {}).get("status") or {}
                     )
         return {}
 
