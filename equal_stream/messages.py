@@ -153,8 +153,9 @@ class ReferencePair(Message, frozen=True, kw_only=True):
 class BudgetChange(Message, frozen=True, kw_only=True):
     """What the allocator may spend from here on (`budget.changes`); the record that comes last holds.
 
-    configured: the caps of an allocator's settings, told when they are others than before. set: all caps, as
-    an operator changed them; unset means no such cap. pause, resume: caps are left as they are.
+    configured: the caps of an allocator's settings, told when they are others than before; unset means no
+    such cap. set: all caps, as an operator changed them; one that is unset stays as it is, so that none is
+    ever lifted by what is missing. pause, resume: caps are left as they are.
     """
 
     change: Literal["configured", "set", "pause", "resume"]

@@ -47,7 +47,8 @@ class CapsInForce:
             case "pause" | "resume":
                 self.paused = change.change == "pause"
             case "set":
-                self.caps, self.changed_at = caps_of(change), change.at
+                named = caps_of(change).model_dump(exclude_none=True)
+                self.caps, self.changed_at = self.caps.model_copy(update=named), change.at
             case "configured":
                 told = caps_of(change)
                 if told != self.configured:

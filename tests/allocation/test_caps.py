@@ -20,7 +20,13 @@ def folded(*changes: BudgetChange) -> CapsInForce:
 
 def test_what_was_set_last_holds() -> None:
     held = folded(change_of("configured", TEN, AT), change_of("set", FIFTY, AT), change_of("set", TEN, AT))
-    assert (held.caps, held.changed_at) == (TEN, AT)
+    assert (held.caps.usd_total, held.changed_at) == (10.0, AT)
+
+
+def test_no_cap_is_lifted_by_what_a_change_does_not_say() -> None:
+    held = folded(change_of("configured", FIFTY, AT), BudgetChange(change="set", at=AT, usd_total=80.0))
+    assert held.caps == BudgetSettings(usd_total=80.0, tokens_per_hour=1000)
+    assert folded(change_of("configured", FIFTY, AT), BudgetChange(change="set", at=AT)).caps == FIFTY
 
 
 def test_an_allocator_that_starts_with_the_same_settings_leaves_a_change_in_force() -> None:

@@ -11,6 +11,7 @@ from equal_stream import topics
 from equal_stream.ids import doc_id, passage_id
 from equal_stream.messages import (
     AssignedPassage,
+    BudgetChange,
     ClusterEvent,
     CrawledDocument,
     DocumentOutcome,
@@ -87,6 +88,11 @@ def _reference(rng: random.Random, number: int) -> Message:
     )
 
 
+def _budget(rng: random.Random, number: int) -> Message:
+    kind = rng.choice(["set", "set", "pause", "resume"])
+    return BudgetChange(change=kind, at=now(), usd_total=1.0 + number, tokens_per_hour=1_000_000)
+
+
 _MAKERS: dict[str, Callable[[random.Random, int], Message]] = {
     topics.CRAWL.name: _crawled,
     topics.EMBEDDED.name: _embedded,
@@ -94,6 +100,7 @@ _MAKERS: dict[str, Callable[[random.Random, int], Message]] = {
     topics.CLUSTER_EVENTS.name: _lineage,
     topics.DOCUMENT_OUTCOMES.name: _outcome,
     topics.REFERENCES.name: _reference,
+    topics.BUDGET.name: _budget,
 }
 
 

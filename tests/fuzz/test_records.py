@@ -14,15 +14,16 @@ import pytest
 from bench.audit import read_all, values
 from consumers.clusterer import GROUP, ClusterStage, restore
 from equal_stream import topics
+from equal_stream.allocation.caps import KEYS, change_of
 from equal_stream.allocator.intake import INPUTS
 from equal_stream.errors import InvalidRecord
 from equal_stream.extraction.base import PassageText, Ticket
 from equal_stream.extraction.completion import Completion, Usage, read_completion
 from equal_stream.extraction.judge import judge
 from equal_stream.extraction.protected import ProtectedQuestions
-from equal_stream.messages import JournalEntry, Message, now
+from equal_stream.messages import BudgetChange, JournalEntry, Message, now
 from equal_stream.roles import ALLOCATOR
-from equal_stream.settings import ClusteringSettings, ExtractionSettings, Settings
+from equal_stream.settings import BudgetSettings, ClusteringSettings, ExtractionSettings, Settings
 from equal_stream.snapshots import SnapshotStore
 from equal_stream.topics import Topic, dead_letter
 from equal_stream.transport.base import OutgoingRecord, Record, Transport
@@ -39,7 +40,7 @@ from tests.service.documents import page
 pytestmark = [pytest.mark.slow]
 
 SEED = 20261121
-CRAWLED, EMBEDDED, OF_THE_ALLOCATOR, ANSWERS = 4_000, 2_500, 1_000, 1_000  # the third four times
+CRAWLED, EMBEDDED, OF_THE_ALLOCATOR, ANSWERS = 4_000, 2_500, 1_000, 1_000  # the third five times
 SOUND_SHARE = 0.05  # of records that nothing is wrong with
 AT_ONCE = 250
 
@@ -157,7 +158,8 @@ def test_allocator(allocation: Allocation, topic: Topic) -> None:
     assert committed == transport.end_positions([topic.name])
     records = read_all(transport, topic.name)
     dead = places_of(read_all(transport, dead_letter(topic.name)))
-    assert len(records) == OF_THE_ALLOCATOR
+    told_itself = topic is topics.BUDGET  # the caps of its settings, once
+    assert len(records) == OF_THE_ALLOCATOR + told_itself
     assert unreadable(records, topic.message) <= dead.keys() <= {(r.partition, r.offset) for r in records}
     assert set(dead.values()) == {1}
     assert len(dead) < len(records)
@@ -168,6 +170,9 @@ def test_an_allocator_that_has_read_all_that_starts_again_and_buys_what_is_sound
 ) -> None:
     service = allocation.service(PromptWorkers())
     service.recover()
+    caps = BudgetSettings(usd_total=1.0, tokens_per_hour=10**9)
+    for change in (change_of("set", caps, now()), BudgetChange(change="resume", at=now())):
+        allocation.publish(change, topics.BUDGET.name, KEYS[change.change])
     allocation.reference("sound", "1", "apples")
     wanted = allocation.passage("apples", 1)
     run(service, turns=400)
