@@ -1,9 +1,11 @@
 """State and the positions it stands at never part."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,3 +101,15 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_snapshots_before_it(
     newest = SnapshotStore(tmp_path).matching({("t", 0): 2})
     assert newest is not None
     assert newest.state == b"two"
+
+
+def test_a_snapshot_says_whose_vectors_its_state_is_made_of_and_older_ones_say_nothing(
+    tmp_path: Path,
+) -> None:
+    store = SnapshotStore(tmp_path)
+    store.save(b"state", {A: 1}, model="an encoder/fp32")
+    assert store.newest().model == "an encoder/fp32"
+    body = msgspec.msgpack.encode({"positions": {"t": {0: 2}}, "state": b"older", "marks": {}})
+    (tmp_path / "000000000009.snapshot").write_bytes(hashlib.sha256(body).digest() + body)
+    older = SnapshotStore(tmp_path).newest()
+    assert (older.state, older.model) == (b"older", "")

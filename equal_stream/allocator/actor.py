@@ -63,6 +63,8 @@ class AllocatorActor:
         """Return an `AllocatorView` as JSON."""
         view = AllocatorView(state=self._state, error=self._error, recovery_seconds=self._recovery_seconds)
         service = self._service
+        if service is not None:
+            view.waiting = service.waits
         if service is not None and service.recovered.is_set() and self._state in {"running", "stopping"}:
             look = service.look()
             if look is not None:

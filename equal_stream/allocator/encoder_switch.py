@@ -41,6 +41,7 @@ def restore_elsewhere(
     passages: Store,
     renewal: Renewal,
     workers: Workers,
+    waits: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Restore a core from a state that was saved under another encoder.
 
@@ -57,6 +58,8 @@ def restore_elsewhere(
         The saved state.
     passages, renewal
         The collection in service, and what looks passages up in it.
+    waits
+        Told, in a sentence, what is being waited for, and nothing once it has come.
     """
     began = time.monotonic()
     state = SavedElsewhere(data)
@@ -74,7 +77,7 @@ def restore_elsewhere(
     known = candidates(core)
     gone = 0
     for some in _parts(known, LOOKED_UP_TOGETHER):
-        renewed = _patiently(partial(renewal.require, some, "the switch of the allocator"))
+        renewed = _patiently(partial(renewal.require, some, "the switch of the allocator"), waits)
         give_vectors(core, renewed.vectors)
         lost = [passage_id for passage_id, _ in some if passage_id not in renewed.vectors]
         for passage_id in lost:
@@ -115,14 +118,18 @@ def _drawn(passages: Store, dimension: int) -> NDArray[np.float32]:
     return np.stack(rows) if rows else np.zeros((0, dimension), np.float32)
 
 
-def _patiently(work: Callable[[], _Item]) -> _Item:
+def _patiently(work: Callable[[], _Item], waits: Callable[[str], None]) -> _Item:
     """Do something for which an operator may have to be waited for."""
     pause = FIRST_PAUSE
     while True:
         try:
-            return work()
+            done = work()
         except NotReembedded as error:
-            _LOG.warning("%s Trying again in %.0f s.", error, pause)
+            waits(str(error))
+            _LOG.warning("%s Trying again in %.1f s.", error, pause)
+        else:
+            waits("")
+            return done
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
 

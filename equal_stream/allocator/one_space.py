@@ -103,7 +103,7 @@ class OneSpace:
             return
         self._consumer.seek(held)
         error = self._renewal.lacks(waiting, "the allocator")
-        _LOG.warning("%s Trying again in %.0f s.", error, self._pause)
+        _LOG.warning("%s Trying again in %.1f s.", error, self._pause)
         self._until = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 

@@ -67,6 +67,11 @@ class AllocatorService:
         The encoder in service; empty where it never changes.
     renewal
         Looks passages of other encoders up in the collection in service; goes with `model`.
+
+    Attributes
+    ----------
+    waits
+        What recovery waits for at the moment, in a sentence; empty for nothing.
     """
 
     def __init__(
@@ -99,6 +104,7 @@ class AllocatorService:
         self._renewal = renewal
         self._lock = threading.Lock()
         self._seen: Look | None = None
+        self.waits = ""
         self._changing = False  # the encoder, and references are still to be embedded anew
         self.recovered = threading.Event()
 
@@ -211,10 +217,14 @@ class AllocatorService:
                 passages=self._passages,
                 renewal=self._renewal,
                 workers=self._workers,
+                waits=self._wait_for,
             )
         else:
             self.core.restore(snapshot.state)
             fetch_lost_vectors(self.core, self._passages)
+
+    def _wait_for(self, what: str) -> None:
+        self.waits = what
 
     def _inputs(self) -> Polled:
         if self._renewal is None:

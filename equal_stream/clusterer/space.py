@@ -84,7 +84,8 @@ class Space:
     def unite(self, read: Read, clusterer: StreamClusterer, batch: Batch) -> Read:
         """Return passages under vectors of one encoder, the clusterer's, which may be another one afterwards.
 
-        1. Nothing is known of the encoder: it is the one that most passages name.
+        1. Nothing is known of the encoder: it is the one that all passages name; where several, that
+           of the collection in service, or else the one that most of them name.
         2. All passages name it: there is nothing to do.
         3. The collection in service is for another one: carry the clusters over.
         4. Give the passages that name another one their vectors from the collection. What left the crawl
@@ -96,12 +97,14 @@ class Space:
             The store, or passages that are still to be embedded again, were waited for until `stop` was set.
         """
         # 1. Nothing is known.
+        collection = self._collection
+        if not self.model and collection is not None and len({passage.model for _, passage in read}) > 1:
+            self.model = self._patiently(collection.identity).model
         self.model = self.model or usual_model(read)
         # 2. All the same.
         if all(passage.model == self.model for _, passage in read):
             return read
         # 3. Carry over.
-        collection = self._collection
         if collection is not None:
             held = self._patiently(collection.identity)
             if held.model != self.model:
@@ -168,7 +171,7 @@ class Space:
             except (StoreUnavailable, TransportUnavailable) as error:
                 if isinstance(error, StoreUnavailable):
                     metrics.STORE_ERRORS.labels("clusterer").inc()
-                _LOG.warning("%s Trying again in %.0f s.", error, pause)
+                _LOG.warning("%s Trying again in %.1f s.", error, pause)
                 if self._stop.wait(pause):
                     raise Stopped("the clusterer was stopped while it waited") from error
             pause = min(2 * pause, LONGEST_PAUSE)

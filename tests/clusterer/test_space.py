@@ -215,6 +215,20 @@ def test_clusters_of_a_release_that_did_not_note_its_encoder_are_carried_over_to
     assert clusters_of_themes(world, SAME_LENGTH.identity) == before
 
 
+def test_a_first_batch_that_names_two_encoders_is_taken_under_that_of_the_collection(tmp_path: Path) -> None:
+    world = Switching(tmp_path)
+    world.crawl_themes(range(30))
+    world.embed(BEFORE, OLD)
+    world.reembed(OTHER_LENGTH)
+    world.crawl_themes(range(30, 35))
+    world.embed(OTHER_LENGTH, NEW)
+    stage = world.cluster(NEW)
+    assert stage.space.model == OTHER_LENGTH.identity
+    assert len(world.assigned()) == 140
+    assert {each.model for each in world.assigned()} == {OTHER_LENGTH.identity}
+    world.close()
+
+
 def test_and_back_again(world: Switching) -> None:
     before = clusters_of_themes(world, BEFORE.identity)
     world.reembed(OTHER_LENGTH)

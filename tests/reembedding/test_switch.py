@@ -394,11 +394,13 @@ def test_a_switch_before_anything_was_embedded_again_waits_in_recovery(
     after = SAME_LENGTH
 
     def filled(seconds: float) -> None:
+        assert "run `equal-stream reembed" in switched.waits
         service.reembed(after)
 
     monkeypatch.setattr(encoder_switch.time, "sleep", filled)
     switched = service.allocator(after, NEW)
     switched.recover()
+    assert switched.waits == ""
     assert "the switch of the allocator waits for" in caplog.text
     assert switched.core.without_vectors() == []
     switched.close()
