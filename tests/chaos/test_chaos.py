@@ -8,7 +8,7 @@ from tests.chaos.schedule import KILLED, Kind, Victim
 from tests.chaos.verdict import Verdict
 from tests.kafka_broker import require_broker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(1_500)]
 
 DOCUMENTS, KILLS = 200, 12
 PLAN = Plan(
