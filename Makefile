@@ -66,7 +66,7 @@ bench-allocation: install  ## Every figure of docs/allocation.md and of what it 
 chaos: install  ## End the service after every step of every commit path; then break it by chance for half an hour
 	@$(BENCH) -m tests.crashes.walk --times 5
 	@$(BENCH) -m tests.crashes.walk --transport kafka
-	@$(BENCH) -m tests.chaos.run --documents 20000 --kills 100 --minutes 32 --seed 1 --output bench/results/chaos
+	@$(BENCH) -m tests.chaos.run --documents 20000 --kills 100 --minutes 30 --seed 1 --output bench/results/chaos
 
 helm-test: install  ## The chart: linted, rendered, validated; needs Helm 3, or Go to build it once
 	@$(BIN)/python -m deploy.chart.helm_binary || test -z "$${CI:-}"
