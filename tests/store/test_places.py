@@ -60,9 +60,10 @@ def test_collections_are_named_with_whose_vectors_they_hold_until_they_are_dropp
     assert passages_there(place, "passages-2") == spec
     with pytest.raises(ConfigurationError, match="no collection of passages"):
         passages_there(place, "documents")
+    store.close()
     with pytest.raises(ModelMismatch, match="equal-stream reembed"):
         place.open(passages("another/fp32", 4, "passages-2"))
-    store.drop()
+    place.open(spec).drop()
     assert place.names() == ["documents"]
     assert place.identity("passages-2") is None
     documents.close()
