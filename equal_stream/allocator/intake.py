@@ -23,6 +23,7 @@ from equal_stream.messages import (
     ReferencePair,
 )
 from equal_stream.reembedding.renewal import Renewal
+from equal_stream.reference_key import ReferenceKey
 from equal_stream.store.base import Store
 from equal_stream.transport.base import OutgoingRecord, Positions, Record
 from equal_stream.transport.codec import decode
@@ -158,8 +159,8 @@ class Intake:
     def _tombstone(self, record: Record) -> None:
         if record.topic != topics.REFERENCES.name:
             raise InvalidRecord("null-value", "", f"a null value has no meaning on topic {record.topic}")
-        target, slash, ref_id = (record.key or b"").decode("utf-8", "replace").partition("/")
-        if not slash:
+        gone = ReferenceKey.read(record.key)
+        if gone is None:
             raise InvalidRecord("invalid-key", "key", "the key of a reference is target/ref_id")
-        self._waiting.pop((target, ref_id), None)
-        self._core.remove_reference(target, ref_id)
+        self._waiting.pop(gone, None)
+        self._core.remove_reference(gone.target, gone.ref_id)

@@ -10,7 +10,15 @@ from equal_stream.allocation.ledger import Ledger
 from equal_stream.allocation.money import nano
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.errors import InvalidRecord
-from equal_stream.messages import BudgetChange, ClusterEvent, ExtractionOutcome, LedgerEntry, QAPair
+from equal_stream.messages import (
+    BudgetChange,
+    ClusterEvent,
+    ExtractionOutcome,
+    LedgerEntry,
+    QAPair,
+    ReferencePair,
+)
+from equal_stream.reference_key import ReferenceKey
 from equal_stream.settings import BudgetSettings
 from equal_stream.topics import BUDGET, CLUSTER_EVENTS, EXTRACTIONS, LEDGER, PAIRS, REFERENCES
 from equal_stream.transport.base import Record, Transport
@@ -106,12 +114,11 @@ class Books:
             self.alive.discard(event.cluster_id)
 
     def _reference(self, record: Record) -> None:
-        target, _, ref_id = (record.key or b"").decode("utf-8", "replace").partition("/")
-        ids = self.references.setdefault(target, set())
-        if record.value is None:
-            ids.discard(ref_id)
-        else:
-            ids.add(ref_id)
+        if record.value is not None:
+            pair = decode(record, ReferencePair)
+            self.references.setdefault(pair.target, set()).add(pair.ref_id)
+        elif gone := ReferenceKey.read(record.key):
+            self.references.get(gone.target, set()).discard(gone.ref_id)
 
 
 def read_books(transport: Transport, *topics: str) -> Books:

@@ -11,12 +11,13 @@ from equal_stream.allocator.reading import read_to_end
 from equal_stream.cli.invocation import settings_of
 from equal_stream.cli.log import log_to_read, log_to_write
 from equal_stream.cli.output import AsJson, print_json, print_table
-from equal_stream.errors import ConfigurationError, EqualStreamError
+from equal_stream.errors import ConfigurationError, EqualStreamError, InvalidRecord
 from equal_stream.messages import ReferencePair
 from equal_stream.reference_files import BadLine, read_references, require_target_name
+from equal_stream.reference_key import ReferenceKey
 from equal_stream.topics import REFERENCES
 from equal_stream.transport.base import Producer, Transport
-from equal_stream.transport.codec import encode, tombstone
+from equal_stream.transport.codec import decode, encode, tombstone
 
 app = typer.Typer(no_args_is_help=True, help="Add, list and remove targets at run time.")
 SOURCE = "reference"
@@ -54,8 +55,8 @@ def add(
         gone = set(references(transport, name)) - {pair.ref_id for pair in good} if replace else set()
         producer = transport.producer()
         for pair in good:
-            key = f"{name}/{pair.ref_id}"
-            producer.send(encode(pair, topic=REFERENCES.name, key=key, source=SOURCE))
+            key = ReferenceKey(name, pair.ref_id)
+            producer.send(encode(pair, topic=REFERENCES.name, key=str(key), source=SOURCE))
         _remove(producer, name, gone)
     if as_json:
         lines = [{"line": each.line, "reason": each.reason} for each in bad]
@@ -120,7 +121,8 @@ def remove(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
 
 def _remove(producer: Producer, target: str, ids: set[str]) -> None:
     for ref_id in sorted(ids):
-        producer.send(tombstone(topic=REFERENCES.name, key=f"{target}/{ref_id}", source=SOURCE))
+        key = ReferenceKey(target, ref_id)
+        producer.send(tombstone(topic=REFERENCES.name, key=str(key), source=SOURCE))
     producer.flush()
 
 
@@ -128,13 +130,16 @@ def all_references(transport: Transport) -> dict[str, dict[str, ReferencePair]]:
     """Return the references that are in force, by target and id."""
     targets: dict[str, dict[str, ReferencePair]] = {}
     for record in read_to_end(transport, [REFERENCES.name]):
-        target, _, ref_id = (record.key or b"").decode("utf-8", "replace").partition("/")
-        targets.setdefault(target, {}).pop(ref_id, None)
+        if record.value is None:
+            gone = ReferenceKey.read(record.key)
+            if gone is not None:
+                targets.get(gone.target, {}).pop(gone.ref_id, None)
+            continue
         try:
-            if record.value is not None:
-                targets[target][ref_id] = msgspec.json.decode(record.value, type=ReferencePair)
-        except msgspec.DecodeError:
+            pair = decode(record, ReferencePair)
+        except InvalidRecord:
             continue  # the allocator has put it among the dead letters
+        targets.setdefault(pair.target, {})[pair.ref_id] = pair
     return {target: pairs for target, pairs in targets.items() if pairs}
 
 

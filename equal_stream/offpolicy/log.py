@@ -32,6 +32,7 @@ from equal_stream.messages import (
     ReferencePair,
 )
 from equal_stream.offpolicy.history import Answer, Before, Event, History, Reference, ReferenceGone, Removal
+from equal_stream.reference_key import ReferenceKey
 from equal_stream.transport.base import Record, Transport
 from equal_stream.transport.codec import decode
 
@@ -114,9 +115,9 @@ def _keep_inputs(records: Iterable[Record], kept: _Kept) -> None:
     for record in records:
         at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
         if record.value is None:
-            target, slash, ref_id = (record.key or b"").decode("utf-8", "replace").partition("/")
-            if slash and record.topic == topics.REFERENCES.name:
-                kept.inputs.append((at, 0, ReferenceGone(target, ref_id)))
+            gone = ReferenceKey.read(record.key) if record.topic == topics.REFERENCES.name else None
+            if gone is not None:
+                kept.inputs.append((at, 0, ReferenceGone(*gone)))
             continue
         try:
             message = decode(record, kinds[record.topic])
