@@ -5,6 +5,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from tests.chaos.schedule import Fault, Victim
@@ -50,18 +51,24 @@ class Injector:
         self._comers: list[str] = []
         self._came = 0
         self._next_comer = 0.0
+        self._missed: dict[Fault, float] = {}  # since when its victim is waited for
+        self._mending = ThreadPoolExecutor(1, "mend")  # a broker may take a minute to come up
+        self._mended: list[Future[None]] = []
         self._spared: set[int] = set()  # killed already, or frozen: a zombie is to wake
         self.injected: list[Injected] = []
 
     @property
     def done(self) -> bool:
         """Whether every fault has come and gone."""
-        return not self._due and not self._lasting
+        return not self._due and not self._lasting and all(each.done() for each in self._mended)
 
     def look(self) -> list[str]:
         """Begin and end what is due; return what happened, in sentences."""
         happened = []
         now = self._clock()
+        for mended in [each for each in self._mended if each.done()]:
+            self._mended.remove(mended)
+            mended.result()
         for entry in [each for each in self._lasting if each[0] <= now]:
             self._lasting.remove(entry)
             self._end(entry[2])
@@ -81,6 +88,7 @@ class Injector:
         for _, _, breaking in self._lasting:
             self._end(breaking)
         self._lasting.clear()
+        self._mending.shutdown()
         for fault in self._due:
             self._note(fault, fault.at, why="the run ended before")
         self._due.clear()
@@ -91,7 +99,7 @@ class Injector:
             [pid for pid in self._site.pids(fault.victim) if pid not in self._spared] if fault.victim else []
         )
         if fault.victim and not pids:
-            if now - fault.at < WAIT_SECONDS:
+            if now - self._missed.setdefault(fault, now) < WAIT_SECONDS:
                 return ""
             return self._note(fault, now, why=f"no such process for {WAIT_SECONDS:.0f} s")
         try:
@@ -162,7 +170,11 @@ class Injector:
         if self._site.broker is None:
             raise NotInjectable("the embedded log has no broker")
         self._site.broker.stop()
-        return Breaking(ends=self._site.start_broker)
+        return Breaking(ends=self._start_broker)
+
+    def _start_broker(self) -> None:
+        """Start it beside everything else; that it failed is raised at the next look."""
+        self._mended.append(self._mending.submit(self._site.start_broker))
 
     def _llm_away(self, _: Fault, __: list[int]) -> Breaking:
         self._site.provider.stop()

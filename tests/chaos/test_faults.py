@@ -13,6 +13,7 @@ import pytest
 from tests.chaos.faults import WAIT_SECONDS, Injector
 from tests.chaos.schedule import Fault, Kind, Victim
 from tests.chaos.site import Site
+from tests.service.processes import eventually
 
 
 class World:
@@ -32,6 +33,10 @@ class World:
         site: Any = SimpleNamespace(pids=self.pids, broker=None, head=None, clock=self.clock)
         site.disk = SimpleNamespace(why_not="no tmpfs can be mounted")
         return Injector(cast("Site", site), list(faults), 0, lambda: self.now)
+
+    def stopped(self) -> bool:
+        """Return whether it is stopped, which it becomes when it is next to run."""
+        return eventually(lambda: self.state() == "T", seconds=10)
 
     def state(self) -> str:
         return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -66,8 +71,11 @@ def test_nobody_is_killed_twice_before_he_is_buried(world: World) -> None:
 def test_a_victim_that_is_not_there_is_waited_for_and_then_given_up(world: World) -> None:
     world.there = False
     injector = world.injector(Fault(0.0, Kind.TERM, Victim.CLUSTERER))
+    world.now = 7.0
     assert injector.look() == []
     world.now = WAIT_SECONDS
+    assert injector.look() == []
+    world.now = 7.0 + WAIT_SECONDS
     injector.look()
     assert "no such process" in injector.injected[0].not_injected
     assert world.process.poll() is None
@@ -76,13 +84,13 @@ def test_a_victim_that_is_not_there_is_waited_for_and_then_given_up(world: World
 def test_what_is_frozen_goes_on_when_its_time_is_over(world: World) -> None:
     injector = world.injector(Fault(0.0, Kind.FREEZE, Victim.CLUSTERER, 12.0))
     injector.look()
-    assert world.state() == "T"
+    assert world.stopped()
     world.now = 11.0
     injector.look()
-    assert world.state() == "T"
+    assert world.stopped()
     world.now = 12.5
     injector.look()
-    assert world.state() != "T"
+    assert eventually(lambda: world.state() != "T", seconds=10)
     assert injector.done
 
 
@@ -92,7 +100,7 @@ def test_who_is_frozen_is_not_killed_before_he_wakes(world: World) -> None:
     for second in range(12):
         world.now = float(second)
         injector.look()
-        assert world.state() == "T"
+        assert world.stopped()
     world.now = 13.0
     injector.look()
     assert world.process.wait(10) == -signal.SIGKILL
