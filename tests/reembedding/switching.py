@@ -82,10 +82,12 @@ class StaysOpen:
 
 
 class Switching:
-    """The service on a directory."""
+    """The service on a directory, and on a broker where `more` settings name one."""
 
-    def __init__(self, directory: Path) -> None:
-        self.settings = Settings(data_dir=directory, clustering=ClusteringSettings(max_clusters=12, seed=3))
+    def __init__(self, directory: Path, **more: Any) -> None:
+        clustering = ClusteringSettings(max_clusters=12, seed=3)
+        self.settings = Settings(data_dir=directory, clustering=clustering, **more)
+        self.wait = 4.0 if self.settings.transport == "kafka" else 0.05  # until nothing more is expected
         self.transport = open_transport(self.settings)
         self.transport.create_topics(topic_specs(self.settings))
         self.place = Shelf(directory / "store")
@@ -122,7 +124,7 @@ class Switching:
         producer = self.transport.producer("embedder")
         handled = 0
         try:
-            while records := consumer.poll(200, 0.05):
+            while records := consumer.poll(200, self.wait):
                 batch = stage.prepare(records)
                 stage.encode(batch)
                 stage.store(batch)
@@ -149,7 +151,7 @@ class Switching:
         )
         stage = ClusterStage(clusterer, consumer, producer, snapshots, space=space)
         try:
-            while records := consumer.poll(at_once, 0.05):
+            while records := consumer.poll(at_once, self.wait):
                 stage.handle(records)
         finally:
             consumer.close()
@@ -185,7 +187,7 @@ class Switching:
         """Return everything committed on a topic, in the order in which it was written."""
         consumer = self.transport.reader([topic])
         records: list[Record] = []
-        while batch := consumer.poll(1000, 0.05):
+        while batch := consumer.poll(1000, self.wait):
             records.extend(batch)
         consumer.close()
         return sorted(records, key=lambda record: record.timestamp_ms)
