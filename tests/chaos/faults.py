@@ -12,7 +12,7 @@ from tests.chaos.schedule import Fault, Victim
 from tests.chaos.site import Site
 from tests.chaos.verdict import Injected
 
-WAIT_SECONDS = 150.0  # for a victim that has just been killed to be there again
+WAIT_SECONDS = 600.0  # for a victim that has just been killed to be there again, on a machine that is busy
 _STORM_SECONDS = 5.0  # between two members that come or go
 _STORM_MOST = 2  # beyond the usual members
 _HOUR = 3_600
