@@ -36,6 +36,7 @@ _BUSY_SECONDS = 0.02
 _PORTION_BYTES = 512 << 10  # some ten seconds of encoding, so a batch of long documents stays short
 _IN_WORK = 2  # batches beside the one that is being prepared
 _LONGEST_PAUSE = 30.0
+_GIVE_UP_SECONDS = 120.0  # then a new process may fare better: one that outlived its Ray head never does
 _SWITCH_SECONDS = 0.0005  # how long the encoder's thread waits for the interpreter at most
 _LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -66,6 +67,9 @@ class EmbedderLoop:
         How long the loop may be silent before others may have taken its partitions over.
     stop
         Set from outside to end the loop.
+    give_up_seconds
+        How long the store or the log may refuse one thing before the process ends, and its partitions go to
+        others.
     """
 
     def __init__(
@@ -78,8 +82,10 @@ class EmbedderLoop:
         stay_seconds: float,
         session_seconds: float,
         stop: threading.Event,
+        give_up_seconds: float = _GIVE_UP_SECONDS,
     ) -> None:
         self._stage = stage
+        self._give_up_seconds = give_up_seconds
         self._consumer = consumer
         self._producer = producer
         self._poll_records = poll_records
@@ -94,8 +100,8 @@ class EmbedderLoop:
     def run(self) -> None:
         """Work until stopped; what is being encoded then is still finished.
 
-        Raises `Fenced`, `TransactionTimedOut` and `TransportUnavailable`: the process must end, and its
-        records are read again by another.
+        Raises `Fenced`, `TransactionTimedOut`, `TransportUnavailable` and `StoreUnavailable`: the process
+        must end, and its records are read again by another.
         """
         try:
             while not self._stop.is_set():
@@ -196,13 +202,14 @@ class EmbedderLoop:
     def _patiently(self, work: Callable[[], _Result]) -> _Result:
         """Do something that the store or the log may refuse for a while; each try is the same."""
         pause = 0.5
+        begun = time.monotonic()
         while True:
             try:
                 return work()
             except (StoreUnavailable, TransportUnavailable) as error:
                 if isinstance(error, StoreUnavailable):
                     metrics.STORE_ERRORS.labels("embedder").inc()
-                if self._stop.is_set():
+                if self._stop.is_set() or time.monotonic() - begun > self._give_up_seconds:
                     raise
                 _LOG.warning("%s Trying again in %.0f s.", error, pause)
             self._stop.wait(pause)

@@ -160,6 +160,21 @@ def test_a_store_that_is_away_for_a_moment_loses_nothing(
     every_record_ended_once(world, 10)
 
 
+def test_a_store_that_stays_away_ends_the_process_and_another_takes_its_records(world: World) -> None:
+    away = ForgetfulStore(world.stores.documents, "get", 1_000_000)
+    stage = EmbeddingStage(world.encoder, world.stores.passages, away, world.settings.passages)
+    for number in range(10):
+        world.crawl(str(number), sentences(number))
+    running = Running(world, stage=stage, give_up_seconds=1.0)
+    wait_for(lambda: running.error is not None)
+    assert isinstance(running.error, StoreUnavailable)
+    running.end()
+    another = Running(world, "another")
+    wait_for(lambda: all_committed(world))
+    another.end()
+    every_record_ended_once(world, 10)
+
+
 class StumblingProducer:
     """A producer whose first transactions end in an error."""
 
