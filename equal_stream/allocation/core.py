@@ -142,6 +142,15 @@ class AllocatorCore:
         targets = self.holdings.worth.targets
         return targets.vectors, targets.importance / (1 + targets.covered)
 
+    def take_left(self) -> dict[int, list[str]]:
+        """Return, once, the passages that had to leave the full table lately, by their cluster's id."""
+        left = self.holdings.pool.left
+        by_cluster: dict[int, list[str]] = {}
+        while left:
+            passage_id, cluster_id = left.popleft()
+            by_cluster.setdefault(cluster_id, []).append(passage_id)
+        return by_cluster
+
     @property
     def evicted(self) -> int:
         """Passages that have had to leave the full table so far."""

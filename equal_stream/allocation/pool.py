@@ -4,6 +4,7 @@ Candidates and arms are two tables that count each other; this is the only place
 and it tells the policy what becomes of the rows it keeps columns for.
 """
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from equal_stream.messages import AssignedPassage, ClusterEvent
 
 _EVICTED_SHARE = 100  # one in so many leaves when the table is full,
 _EVICTED = 64  # at most: a thousand and more at once would hold up a turn
+_LEFT = 16_384  # remembered: more than leave in a turn
 
 
 class Pool:
@@ -29,6 +31,12 @@ class Pool:
         Of the candidate table.
     policy, cost
         Told of every birth, split, merge and end.
+
+    Attributes
+    ----------
+    left
+        The latest passages that had to leave the full table, with the ids of their clusters, until somebody
+        takes them out.
     """
 
     def __init__(
@@ -41,6 +49,7 @@ class Pool:
     ) -> None:
         self.candidates = Candidates(dimension, limit, storage)
         self.arms = Arms()
+        self.left: deque[tuple[str, int]] = deque(maxlen=_LEFT)
         self._policy = policy
         self._cost = cost
 
@@ -175,8 +184,9 @@ class Pool:
         if len(table) < table.limit:
             return 0
         rows = table.least_valuable(min(max(1, table.limit // _EVICTED_SHARE), _EVICTED))
-        for row in rows:
-            self.remove(int(row))
+        for row in rows.tolist():
+            self.left.append((table.ids[row], int(self.arms.ids[table.clusters[row]])))
+            self.remove(row)
         return len(rows)
 
     def to_state(self) -> dict[str, Any]:

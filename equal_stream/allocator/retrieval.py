@@ -1,9 +1,9 @@
 """Passages that had to leave the full table come back when they are near to what still lacks coverage.
 
-The table holds a bounded number of candidates, the store all passages. Every so often some references are
-drawn, those with more need more often, and the store is asked for the passages nearest to each. What the
-table lacks and may be bought is taken in again, in the place of what is worth least. While nothing ever
-left the table, nothing is asked.
+The table holds a bounded number of candidates, the store all passages. Of those that leave, the store is
+told the cluster, which nobody else keeps. Every so often some references are drawn, those with more need
+more often, and the store is asked for the passages nearest to each. What the table lacks and may be bought
+is taken in again, in the place of what is worth least. While nothing ever left the table, nothing is asked.
 """
 
 import time
@@ -43,7 +43,9 @@ class Retrieval:
         self._due = clock() + PAUSE
 
     def step(self) -> int:
-        """Search if a search is due; return how many passages were taken in again."""
+        """Note what has left, and search if a search is due; return how many passages were taken in again."""
+        for cluster_id, left in self._core.take_left().items():
+            self._passages.set_payload(left, {"cluster_id": cluster_id})
         if self._core.evicted == 0 or self._clock() < self._due:
             return 0
         self._due = self._clock() + PAUSE
@@ -63,7 +65,7 @@ class Retrieval:
 
 
 def _assigned(point: Point) -> AssignedPassage | None:
-    """Return a stored passage as it was announced; None while it has no cluster yet."""
+    """Return a stored passage as it was announced; None where its cluster is not known."""
     payload = point.payload
     if point.vector is None or payload.get("cluster_id") is None:
         return None

@@ -4,7 +4,7 @@ Passages have a collection for each encoder, of which one is in service and anot
 (`equal_stream.reembedding`); the documents are shared.
 
 Payload of a passage: `passage_id`, `doc_id`, `url`, `title`, `lang`, `start`, `end`, `text`, `tokens`,
-`before`, `after`, `model`, `at`, and `cluster_id` (int) once it is assigned.
+`before`, `after`, `model`, `at`, and `cluster_id` (int) once it had to leave the allocator's full table.
 
 Payload of a document: `url`, `doc_id`, `content_hash`, `bands` (keywords of the locality-sensitive hash),
 `fetched_at`, `passages` (ids), `source` (``topic/partition/offset``), `lang`, `title`.

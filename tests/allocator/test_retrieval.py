@@ -45,7 +45,7 @@ def full(world: World) -> AllocatorService:
             world.passage("apples", number)
     for record in world.records(topics.ASSIGNED.name):
         passage = decode(record, AssignedPassage)
-        world.passages.set_payload([passage.passage_id], {"cluster_id": 1, "tokens": passage.tokens})
+        world.passages.set_payload([passage.passage_id], {"tokens": passage.tokens})
     service = world.service(PromptWorkers())
     service.recover()
     run(service)
@@ -56,6 +56,11 @@ def apples(core: AllocatorCore) -> int:
     table = core.holdings.pool.candidates
     rows = np.fromiter(table.rows.values(), np.intp)
     return int((table.vectors(rows) @ embed("apples passage") > 0.5).sum())
+
+
+def arms_in_use(core: AllocatorCore) -> set[int]:
+    table = core.holdings.pool.candidates
+    return {int(table.clusters[row]) for row in table.rows.values()}
 
 
 def test_what_left_the_table_comes_back_when_a_reference_needs_it(
@@ -73,6 +78,7 @@ def test_what_left_the_table_comes_back_when_a_reference_needs_it(
     assert retrieval.step() == 0
     clock.seconds = PAUSE
     assert retrieval.step() > 0
+    assert {int(core.holdings.pool.arms.ids[arm]) for arm in arms_in_use(core)} == {1}
     assert apples(core) == 5
     assert len(core.holdings.pool.candidates) <= LIMIT
     assert retrieval.step() == 0
