@@ -14,6 +14,7 @@ listens on free loopback ports and leaves nothing behind.
 # ruff: noqa: S603, S607 - it runs java and mvn from the PATH, with arguments made here
 import fcntl
 import os
+import random
 import re
 import shutil
 import signal
@@ -31,6 +32,8 @@ HERE = Path(__file__).resolve().parent
 LIBS = HERE.parents[1] / "build" / "kafka" / "libs"
 START_SECONDS = 60
 STOP_SECONDS = 15
+_SERVER_PORTS = (20_000, 32_000)  # Ray gives its workers those below, Linux clients those from 32,768 on
+_CHANCE = random.SystemRandom()
 
 
 class BrokerFailed(RuntimeError):
@@ -82,16 +85,21 @@ class LocalBroker:
         Address without security.
     sasl_bootstrap, sasl_username, sasl_password
         Address that asks for SASL PLAIN, and a user it knows.
+    tls_bootstrap, certificate
+        Address that asks the same user for PLAIN or SCRAM over TLS, and the certificate to trust, as PEM.
     log_directory
         Where it keeps its partitions.
     """
 
     def __init__(self) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="equal-stream-kafka-"))
-        port, sasl_port, controller_port = _free_ports(3)
+        port, sasl_port, tls_port, controller_port = free_ports(4)
         self.bootstrap = f"127.0.0.1:{port}"
         self.sasl_bootstrap = f"127.0.0.1:{sasl_port}"
+        self.tls_bootstrap = f"127.0.0.1:{tls_port}"
         self.sasl_username, self.sasl_password = "streamer", os.urandom(8).hex()
+        self.certificate = self._directory / "certificate.pem"
+        self._keystore = self._directory / "keystore.p12"
         self.log_directory = self._directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
         template = (HERE / "server.properties").read_text()
@@ -100,6 +108,8 @@ class LocalBroker:
             template.format(
                 port=port,
                 sasl_port=sasl_port,
+                tls_port=tls_port,
+                keystore=self._keystore,
                 controller_port=controller_port,
                 log_dir=self.log_directory,
                 sasl_username=self.sasl_username,
@@ -125,7 +135,11 @@ class LocalBroker:
         """Start it, with the log it had before, and wait until it answers."""
         if not self._formatted:
             resolve_jars()
-            self._tool("format", "-t", self._tool("random-uuid").strip(), "-c", str(self._properties))
+            self._make_certificate()
+            user = f"[name={self.sasl_username},password={self.sasl_password}]"
+            scram = [f"--add-scram=SCRAM-SHA-{bits}={user}" for bits in (256, 512)]
+            cluster = self._tool("random-uuid").strip()
+            self._tool("format", "-t", cluster, "-c", str(self._properties), *scram)
             self._formatted = True
         output = (self._directory / "output.txt").open("ab")
         with output:
@@ -175,6 +189,27 @@ class LocalBroker:
             self._process.wait()
         self._process = None
 
+    def _make_certificate(self) -> None:
+        """Make a certificate for 127.0.0.1 that is its own authority."""
+        store = ["-keystore", str(self._keystore), "-storepass", self.sasl_password, "-alias", "broker"]
+        made = ["-genkeypair", "-keyalg", "EC", "-groupname", "secp256r1", "-dname", "CN=127.0.0.1"]
+        made += [
+            "-ext",
+            "san=ip:127.0.0.1",
+            "-ext",
+            "bc:c=ca:true",
+            "-storetype",
+            "PKCS12",
+            "-validity",
+            "30",
+        ]
+        for command in (made, ["-exportcert", "-rfc", "-file", str(self.certificate)]):
+            done = subprocess.run(
+                [_beside_java("keytool"), *command, *store], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise BrokerFailed(f"keytool could not make a certificate: {done.stdout.strip()[-500:]}")
+
     def _tool(self, *arguments: str) -> str:
         done = subprocess.run(
             [*_java("128m"), "kafka.tools.StorageTool", *arguments],
@@ -200,17 +235,33 @@ class LocalBroker:
         raise BrokerFailed(f"the broker did not come up: {output[-800:]}")
 
 
+def _beside_java(tool: str) -> str:
+    """Return the path of a tool that comes with Java, which need not be on the PATH."""
+    beside = Path(shutil.which("java") or "java").resolve().with_name(tool)
+    return str(beside) if beside.exists() else tool
+
+
 def _java(heap: str) -> list[str]:
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     return ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", quiet, "-cp", f"{LIBS}/*"]
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+def free_ports(count: int) -> list[int]:
+    """Return free ports on loopback for servers that go away and come back.
+
+    They lie below those that the system gives to clients: one that tries again and again to reach a server
+    that is away could otherwise be given the server's own port, reach itself, and keep the port taken.
+    """
+    found: dict[int, socket.socket] = {}
+    try:
+        while len(found) < count:
+            port = _CHANCE.randrange(*_SERVER_PORTS)
+            with suppress(OSError):
+                found[port] = socket.create_server(("127.0.0.1", port))
+        return list(found)
+    finally:
+        for each in found.values():
+            each.close()
 
 
 def main() -> None:

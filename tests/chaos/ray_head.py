@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ray.util import get_node_ip_address
 
+from deploy.kafka.local_broker import free_ports
 from tests.service.processes import in_session
 
 _RAY = Path(sys.executable).with_name("ray")
@@ -38,7 +39,7 @@ class RayHead:
 
     def __init__(self, environment: Mapping[str, str], output: Path) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="rc-", dir="/tmp"))  # sockets' paths are short
-        self._ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+        self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         host: str = get_node_ip_address()  # type: ignore[no-untyped-call]
         self.address = f"{host}:{self._ports['port']}"
         self._at = (host, self._ports["port"])
@@ -123,11 +124,3 @@ class RayHead:
 def servers(members: Mapping[int, str]) -> list[int]:
     """Return those of a head's processes, given with their command lines, that are the head proper."""
     return [pid for pid, name in members.items() if name.split(" ")[0].endswith("gcs_server")]
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

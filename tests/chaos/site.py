@@ -8,7 +8,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from deploy.kafka.local_broker import BrokerFailed, LocalBroker
+from deploy.kafka.local_broker import BrokerFailed, LocalBroker, free_ports
 from equal_stream.observability.run_files import running_roles
 from tests.chaos.clock import Clock
 from tests.chaos.disk import SmallDisk
@@ -79,7 +78,7 @@ class Site:
         self.disk = SmallDisk()
         self.clock = Clock(self.directory)
         self.broker = LocalBroker() if transport == "kafka" else None
-        self.provider = Provider(self.directory, seed, _free_port(), latency)
+        self.provider = Provider(self.directory, seed, free_ports(1)[0], latency)
         temporary = self.directory / "t"
         temporary.mkdir()
         common = {MARK: self.mark, "TMPDIR": str(temporary), **self.clock.environment}
@@ -204,9 +203,3 @@ class Site:
         for process in self.supervisor.named("up"):
             found |= in_session(process.pid)
         return found
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

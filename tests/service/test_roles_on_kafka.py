@@ -1,28 +1,38 @@
-"""The roles as processes of their own, on a real broker and one Ray cluster, with two of them killed.
+"""The roles as processes of their own, on a broker behind TLS and one Ray cluster, with two of them killed.
 
 One crawl goes through while an embedder is killed and stays away, and the allocator is killed amid its calls
-and started again. What counts is what the log says in the end.
+and started again. What counts is what the log says in the end; and that the secrets which were planted, the
+broker's password and the LLM's key, are nowhere but where they belong.
 """
 
+import base64
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import ray
+from pydantic import SecretStr
 
 from bench.audit import Verdict, audit, read_all, values
 from deploy.kafka.local_broker import LocalBroker
 from equal_stream import topics
+from equal_stream.observability.run_files import running_roles
 from equal_stream.ray_runtime import connect
 from equal_stream.settings import Settings
 from equal_stream.simulate.outcomes import Outcome
 from equal_stream.simulate.process import SimulatedLLM
+from tests.service import canaries
 from tests.service.deployment import Deployment, fault_options
 from tests.service.documents import crawl, references, texts, write
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(420)]
 
 THEME = "bread"
+LLM_KEY = f"key-{uuid4().hex}"
+LOOKS = (("config", "show"), ("config", "show", "--json"), ("status", "--json"), ("budget", "--json"))
 PAGES = 20  # of each theme
 EMBEDDED = "equal_stream_passages_embedded_total"
 CAP = 20_000  # tokens: about half of what all pages would cost
@@ -46,6 +56,8 @@ class Aftermath:
         How many pages were through when the busier embedder was killed.
     open_at_kill
         Tickets that were open when the allocator was killed.
+    seen_while_it_ran
+        What processes were started with, and what the roles and the command line said, before all stopped.
     """
 
     verdict: Verdict
@@ -54,6 +66,8 @@ class Aftermath:
     codes: list[int]
     through_at_kill: int
     open_at_kill: set[str]
+    seen_while_it_ran: list[canaries.Place]
+    ray_directory: Path
 
 
 @pytest.fixture(scope="module")
@@ -63,16 +77,22 @@ def aftermath(kafka_broker: LocalBroker, tmp_path_factory: pytest.TempPathFactor
     pages = crawl(PAGES)
     recorded = write(directory / "crawl.jsonl", pages)
     faults = fault_options(15, Outcome.BUSY, Outcome.GARBAGE, Outcome.RESET)
-    ray = connect(Settings())
+    cluster = connect(Settings())
     own = {
         **SETTINGS,
-        "kafka.bootstrap_servers": kafka_broker.bootstrap,
+        "kafka.bootstrap_servers": kafka_broker.tls_bootstrap,
+        "kafka.security_protocol": "SASL_SSL",
+        "kafka.sasl_mechanism": "SCRAM-SHA-512",
+        "kafka.sasl_plain_username": kafka_broker.sasl_username,
+        "kafka.sasl_plain_password": kafka_broker.sasl_password,
+        "kafka.ssl_cafile": str(kafka_broker.certificate),
+        "llm.api_key": LLM_KEY,
         "topics.prefix": f"roles-{uuid4().hex[:8]}.",
-        "ray.address": ray.address,
+        "ray.address": cluster.address,
     }
     try:
         with SimulatedLLM([recorded], latency=1.0, **faults) as llm:
-            service = Deployment(directory, {**own, "llm.base_url": llm.base_url}, ray.environment)
+            service = Deployment(directory, {**own, "llm.base_url": llm.base_url}, cluster.environment)
             try:
                 service.tool("topics", "create")
                 service.connect()
@@ -92,15 +112,37 @@ def aftermath(kafka_broker: LocalBroker, tmp_path_factory: pytest.TempPathFactor
                 open_at_kill = service.books.open_tickets
                 service.start("run", "allocator")
                 service.wait_until_through(len(pages))
+                seen = [*canaries.arguments(), *said_by(service)]
                 codes = service.stop()
                 bill = llm.audit(detail=True)
                 verdict = audit(service.transport, texts(pages), CAP, bill, crashed=True)
-                yield Aftermath(verdict, service, llm, codes, through_at_kill, open_at_kill)
+                yield Aftermath(
+                    verdict, service, llm, codes, through_at_kill, open_at_kill, seen, session_directory()
+                )
             finally:
                 service.stop()
                 service.transport.close()
     finally:
-        ray.stop()
+        cluster.stop()
+
+
+def session_directory() -> Path:
+    """Return where Ray keeps what its processes say."""
+    return Path(ray._private.worker._global_node.get_session_dir_path())
+
+
+def get(url: str) -> str:
+    """Return what a role answers."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def said_by(service: Deployment) -> list[canaries.Place]:
+    """Return what the roles and the command line tell of the service and its settings."""
+    told = [(" ".join(line), service.tool(*line).encode()) for line in LOOKS]
+    for role in running_roles(service.data_dir):
+        told += [(f"{role.role}{path}", get(role.url + path).encode()) for path in ("/metrics", "/status")]
+    return told
 
 
 def ended(service: Deployment) -> int:
@@ -139,3 +181,33 @@ def test_the_cap_is_used_and_holds_across_the_restart(aftermath: Aftermath) -> N
 
 def test_the_other_roles_stop_in_good_order(aftermath: Aftermath) -> None:
     assert aftermath.codes == [0, 0, 0]
+
+
+def test_no_secret_is_said_written_sent_or_given_as_an_argument(aftermath: Aftermath) -> None:
+    service = aftermath.service
+    secrets = {"the broker's password": service.settings.kafka.sasl_plain_password, "the key": LLM_KEY}
+    places = [
+        *aftermath.seen_while_it_ran,
+        *canaries.files(service.data_dir.parent, aftermath.ray_directory),
+        *(
+            place
+            for topic in service.transport.topics()
+            for place in canaries.records(topic, read_all(service.transport, topic))
+        ),
+    ]
+    assert len(places) > 200
+    assert any(b"sasl_plain_password" in content for _, content in aftermath.seen_while_it_ran)
+    assert canaries.found({name: plain(secret) for name, secret in secrets.items()}, places) == []
+
+
+def plain(secret: SecretStr | str | None) -> str:
+    """Return a secret as it must not be found."""
+    assert secret
+    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc"])
+def test_a_secret_that_got_out_is_found_also_in_base64(before: bytes) -> None:
+    for content in (before + b"hush-hush-12345" + b"z", base64.b64encode(before + b"hush-hush-12345" + b"z")):
+        assert canaries.found({"it": "hush-hush-12345"}, [("here", content)]) == ["it is in here"]
+    assert canaries.found({"it": "hush-hush-12345"}, [("here", b"hush-hush-54321")]) == []

@@ -66,8 +66,8 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[str, str], Equ
         (k.RetriableError, OSError),
         lambda at, told: TransportUnavailable(
             f"no Kafka broker answers at {at} ({told}): "
-            "check EQUAL_STREAM_KAFKA__BOOTSTRAP_SERVERS, the network, kafka.security_protocol "
-            "and the credentials"
+            "check EQUAL_STREAM_KAFKA__BOOTSTRAP_SERVERS, the network, kafka.security_protocol, "
+            "the credentials and, with TLS, the certificate in kafka.ssl_cafile"
         ),
     ),
 )
