@@ -43,16 +43,10 @@ class Chooser:
         Fits what is due, evaluates what is due, and lists the passages that promise most. Tickets that end
         meanwhile count in the choice all the same; what they teach the fits counts at the next preparation.
         """
-        held = self._held
-        held.worth.refresh()
-        if self._blocked():
-            return
-        held.prediction.refit()
-        self._note_changes()
-        market = self._market(at)
-        market.evaluate(held.pool.candidates.due(_STEADY, self._hurried, _FRESH))
-        held.policy.prepare(market)
-        self._prepared = True
+        self._held.worth.refresh()
+        if not self._blocked():
+            self._prepare(at)
+            self._prepared = True
 
     def expect_others(self) -> None:
         """Note that somebody else may continue from here: what was prepared is not carried over."""
@@ -64,10 +58,8 @@ class Chooser:
         held.worth.refresh()
         if self._blocked() or limit <= 0:
             return []
-        if not self._prepared or self._note_changes():
-            self.prepare(at)
-        self._prepared = False
-        market = self._market(at)
+        prepared, self._prepared = self._prepared, False
+        market = self._market(at) if prepared and not self._note_changes() else self._prepare(at)
         reservations: list[Reservation] = []
         for choice in held.policy.pull(market, limit):
             reservation = self._reserve(market, choice, at)
@@ -76,6 +68,15 @@ class Chooser:
             reservations.append(reservation)
         self._last = "" if reservations else self._why_nothing(market, at)
         return reservations
+
+    def _prepare(self, at: datetime) -> Market:
+        held = self._held
+        held.prediction.refit()
+        self._note_changes()
+        market = self._market(at)
+        market.evaluate(held.pool.candidates.due(_STEADY, self._hurried, _FRESH))
+        held.policy.prepare(market)
+        return market
 
     def _note_changes(self) -> bool:
         """Mark every known gain as due where it may be too low now; tell whether it was so."""

@@ -11,7 +11,7 @@ order pairs are credited makes no difference.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,19 @@ from equal_stream.allocation.targets import Targets
 
 _TOLD = 0.01  # half-lives; by then a gain computed before is at most 0.7 % too low
 _TRACE = 1e-6  # coverage below it is rounding, or faded beyond any meaning (20 half-lives of a full match)
+
+
+class Measure(NamedTuple):
+    """What a little more coverage of each reference adds, and its weight: (m,) float32 each."""
+
+    room: NDArray[np.float32]
+    importance: NDArray[np.float32]
+
+    def gains(self, added: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the value of adding each row of (n, m): (n,)."""
+        grown = added * self.room
+        np.log1p(grown, out=grown)
+        return np.asarray(grown @ self.importance, np.float32)
 
 
 class Coverage:
@@ -79,12 +92,12 @@ class Coverage:
         self, added: NDArray[np.float32], pending: NDArray[np.float64] | None = None
     ) -> NDArray[np.float32]:
         """Return the value of adding each row of (n, m) to what is covered and `pending` (m,): (n,)."""
+        return self.measure(pending).gains(added)
+
+    def measure(self, pending: NDArray[np.float64] | None = None) -> "Measure":
+        """Return what measures gains for as long as neither coverage nor `pending` (m,) changes."""
         base = self.targets.covered if pending is None else self.targets.covered + pending
-        now = base.astype(np.float32) + np.float32(1)
-        grown = added / now
-        np.log1p(grown, out=grown)
-        gained: NDArray[np.float32] = grown @ self.targets.importance.astype(np.float32)
-        return gained
+        return Measure((1 / (1 + base)).astype(np.float32), self.targets.importance.astype(np.float32))
 
     def credit(self, vector: NDArray[np.float32], instant: float) -> dict[str, float]:
         """Add one pair (d,) published at an instant; return its gain by target, those above 0 only.

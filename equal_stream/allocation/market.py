@@ -14,7 +14,7 @@ from equal_stream.allocation.arms import Arms
 from equal_stream.allocation.budget import Allowance
 from equal_stream.allocation.candidates import Candidates
 from equal_stream.allocation.cost import CostModel
-from equal_stream.allocation.coverage import Coverage
+from equal_stream.allocation.coverage import Coverage, Measure
 from equal_stream.allocation.policy.ingredients import Ingredients
 from equal_stream.allocation.prediction import Prediction
 
@@ -149,17 +149,13 @@ class Market:
     @pending.setter
     def pending(self, coverage: NDArray[np.float64]) -> None:
         self._pending = coverage
-        self._room: NDArray[np.float32] | None = None
+        self._measure: Measure | None = None
 
     def gains(self, added: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the gain (n,) of adding coverage (n, m) to what is there and what is under way."""
-        if self._room is None:
-            targets = self.coverage.targets
-            self._room = (1 / (1 + targets.covered + self._pending)).astype(np.float32)
-            self._importance = targets.importance.astype(np.float32)
-        grown = added * self._room
-        np.log1p(grown, out=grown)
-        return np.asarray(grown @ self._importance, np.float32)
+        if self._measure is None:
+            self._measure = self.coverage.measure(self._pending)
+        return self._measure.gains(added)
 
     def evaluate(self, rows: NDArray[np.intp], block: int = 2048) -> None:
         """Write the present gain of rows into the table."""
