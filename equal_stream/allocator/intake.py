@@ -22,7 +22,7 @@ from equal_stream.messages import (
     Message,
     ReferencePair,
 )
-from equal_stream.reembedding.renewal import Renewal
+from equal_stream.reembedding.renewal import Renewal, other_model
 from equal_stream.reference_key import ReferenceKey
 from equal_stream.store.base import Store
 from equal_stream.transport.base import OutgoingRecord, Positions, Record
@@ -121,12 +121,7 @@ class Intake:
 
     def _require_model(self, model: str) -> None:
         if self._model and model not in {"", self._model}:
-            raise InvalidRecord(
-                "other-model",
-                "model",
-                f'field model is "{model}" where {self._model} is in service, and neither the store nor any '
-                "document knows the passage",
-            )
+            raise other_model(model, f"{self._model} is in service")
 
     def _give_up(self, record: Record, error: InvalidRecord, taken: Taken) -> None:
         if record.offset >= self._acknowledged.get((record.topic, record.partition), 0):

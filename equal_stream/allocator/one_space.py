@@ -15,19 +15,12 @@ import msgspec
 from equal_stream import topics
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import AssignedPassage, pack_vector
-from equal_stream.reembedding.renewal import Renewal, Renewed
+from equal_stream.reembedding.renewal import Renewal, Renewed, model_in
 from equal_stream.transport.base import Consumer, Record, TopicPartition
 from equal_stream.transport.codec import decode
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 _LOG = logging.getLogger(__name__)
-
-
-class _Named(msgspec.Struct):
-    model: str = ""
-
-
-_named = msgspec.json.Decoder(_Named)
 
 
 class OneSpace:
@@ -108,13 +101,7 @@ class OneSpace:
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _is_foreign(self, record: Record) -> bool:
-        if record.topic != topics.ASSIGNED.name or record.value is None:
-            return False
-        try:
-            named = _named.decode(record.value).model
-        except msgspec.MsgspecError:
-            return False
-        return named not in {"", self._model}
+        return record.topic == topics.ASSIGNED.name and model_in(record) not in {"", self._model}
 
 
 def _passage(record: Record) -> AssignedPassage | None:

@@ -7,7 +7,6 @@ the clusters as they are now are asked again where each vector belongs: splits a
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-import msgspec
 import numpy as np
 
 from equal_stream import topics
@@ -15,6 +14,7 @@ from equal_stream.allocator.reading import read_to_end
 from equal_stream.clustering.base import StreamClusterer, UnknownCluster
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import AssignedPassage, unpack_vector
+from equal_stream.reembedding.renewal import model_in
 from equal_stream.transport.base import Record, Transport
 from equal_stream.transport.codec import decode
 
@@ -74,21 +74,10 @@ def newest_model(transport: Transport) -> str:
             consumer.seek({**ends, at: start})
             for record in consumer.poll(2, 5.0):
                 if record.timestamp_ms >= newest:
-                    newest, model = record.timestamp_ms, _model_in(record) or model
+                    newest, model = record.timestamp_ms, model_in(record) or model
     finally:
         consumer.close()
     return model
-
-
-class _Model(msgspec.Struct):
-    model: str = ""
-
-
-def _model_in(record: Record) -> str:
-    try:
-        return msgspec.json.decode(record.value or b"", type=_Model).model
-    except msgspec.MsgspecError:
-        return ""
 
 
 def _decoded(records: Iterable[Record]) -> Iterator[AssignedPassage]:

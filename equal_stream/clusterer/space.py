@@ -21,7 +21,7 @@ from equal_stream.clustering.base import StreamClusterer, Vectors
 from equal_stream.errors import EqualStreamError, InvalidRecord
 from equal_stream.messages import pack_vector
 from equal_stream.observability import metrics
-from equal_stream.reembedding.renewal import Renewal
+from equal_stream.reembedding.renewal import Renewal, other_model
 from equal_stream.store.base import StoreUnavailable
 from equal_stream.store.identity import Identity
 from equal_stream.transport.base import Record, Transport
@@ -155,12 +155,7 @@ class Space:
             yield record
 
     def _other_model(self, model: str) -> InvalidRecord:
-        return InvalidRecord(
-            "other-model",
-            "model",
-            f'field model is "{model}" where the clusters are of {self.model}, and neither the store nor any '
-            "document knows the passage",
-        )
+        return other_model(model, f"the clusters are of {self.model}")
 
     def _patiently(self, work: Callable[[], _Result]) -> _Result:
         """Do something for which the store, the log or an operator may have to be waited for."""

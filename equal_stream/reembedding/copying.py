@@ -132,9 +132,7 @@ class Copying:
             self._target.insert_new(lost)
 
     def _listed(self, points: Sequence[Point]) -> set[str]:
-        return current_passages(
-            self._documents, [(point.id, str(point.payload["doc_id"])) for point in points]
-        )
+        return listed_of(self._documents, points)
 
 
 def portions(store: Store) -> Iterator[list[Point]]:
@@ -143,6 +141,11 @@ def portions(store: Store) -> Iterator[list[Point]]:
     while points := store.scroll(limit=_LOOKED_AT_TOGETHER, after=last):
         last = points[-1].id
         yield points
+
+
+def listed_of(documents: Store, points: Sequence[Point]) -> set[str]:
+    """Return the ids of those of some passages that their documents list."""
+    return current_passages(documents, [(point.id, str(point.payload["doc_id"])) for point in points])
 
 
 def lacking(store: Store, points: Sequence[Point]) -> list[Point]:
@@ -157,6 +160,6 @@ def only_there(source: Store, target: Store, documents: Store) -> int:
     """Return how many passages are current, in `source`, and not in `target`."""
     count = 0
     for points in portions(source):
-        listed = current_passages(documents, [(point.id, str(point.payload["doc_id"])) for point in points])
+        listed = listed_of(documents, points)
         count += len(lacking(target, [point for point in points if point.id in listed]))
     return count

@@ -9,18 +9,45 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from equal_stream.embedding.current import is_id, standing
+from equal_stream.errors import InvalidRecord
 from equal_stream.store.base import Point, Store, StoreUnavailable
 from equal_stream.store.collections import DOCUMENTS, passages_held
 from equal_stream.store.identity import Identity
+from equal_stream.transport.base import Record
 
 if TYPE_CHECKING:
     from equal_stream.store.places import Place
 
 _TOGETHER = 512
+
+
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
+def model_in(record: Record) -> str:
+    """Return the encoder that a passage's record names; empty where it names none, or is no such record."""
+    try:
+        return _named.decode(record.value or b"").model
+    except msgspec.MsgspecError:
+        return ""
+
+
+def other_model(model: str, where: str) -> InvalidRecord:
+    """Return what is wrong with a passage of another encoder than `where` says, whom nobody knows."""
+    return InvalidRecord(
+        "other-model",
+        "model",
+        f'field model is "{model}" where {where}, and neither the store nor any document knows the passage',
+    )
 
 
 class NotReembedded(StoreUnavailable):

@@ -4,7 +4,7 @@ A place tells of a collection whose vectors it holds, and opens it for whoever a
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -46,22 +46,16 @@ class ServerPlace:
     def names(self) -> list[str]:
         """Return the names of the collections under our prefix."""
         store = self._settings.store
-        client = open_client(self._settings)
-        try:
+        with closing(open_client(self._settings)) as client:
             found = QdrantCalls(store.url, store.timeout_seconds)(client.get_collections).collections
-        finally:
-            client.close()
         names = [each.name for each in found if each.name.startswith(store.prefix)]
         return sorted(name.removeprefix(store.prefix) for name in names)
 
     def identity(self, name: str) -> Identity | None:
         """Return whose vectors a collection holds; None when there is none of that name."""
         store = self._settings.store
-        client = open_client(self._settings)
-        try:
+        with closing(open_client(self._settings)) as client:
             return identity_of(client, QdrantCalls(store.url, store.timeout_seconds), store.prefix + name)
-        finally:
-            client.close()
 
     def open(self, spec: CollectionSpec) -> Store:
         """Open a collection, made when missing; raises `ModelMismatch` when it holds other vectors."""

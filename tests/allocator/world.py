@@ -100,6 +100,11 @@ def answer(ticket: Ticket, passage: PassageText) -> ExtractionResult:
         end=passage.start + len(quote),
         vector=pack_vector(embed(passage.text)),
     )
+    return answered(ticket, [pair] if passage.text else [])
+
+
+def answered(ticket: Ticket, pairs: list[ExtractedPair]) -> ExtractionResult:
+    """Return an answer that holds these pairs, at a fixed price."""
     return ExtractionResult(
         ticket_id=ticket.ticket_id,
         request_id=ticket.request_id,
@@ -107,7 +112,7 @@ def answer(ticket: Ticket, passage: PassageText) -> ExtractionResult:
         tokens_in=300,
         tokens_out=50,
         cost_usd=PRICES.cost(300, 50),
-        pairs=[pair] if passage.text else [],
+        pairs=pairs,
         model="m",
         prompt_version="1",
     )

@@ -23,7 +23,7 @@ from equal_stream.settings import AllocationSettings, BudgetSettings, LLMSetting
 from equal_stream.snapshots import SnapshotStore
 from equal_stream.steps import Step
 from equal_stream.transport.codec import decode, encode
-from tests.allocator.world import PRICES, PromptWorkers
+from tests.allocator.world import PRICES, PromptWorkers, answered
 from tests.embedding.world import URL
 from tests.reembedding.encoders import NamedEncoder
 from tests.reembedding.switching import BEFORE, NEW, OLD, OTHER_LENGTH, SAME_LENGTH, Switching, page
@@ -64,17 +64,7 @@ class EncodingWorkers(PromptWorkers):
             end=passage.start + len(quote),
             vector=pack_vector(self.encoder.vector(f"{passage.text[:60]}?\n{passage.text}")),
         )
-        return ExtractionResult(
-            ticket_id=ticket.ticket_id,
-            request_id=ticket.request_id,
-            status="answered",
-            tokens_in=300,
-            tokens_out=50,
-            cost_usd=PRICES.cost(300, 50),
-            pairs=[found],
-            model="m",
-            prompt_version="1",
-        )
+        return answered(ticket, [found])
 
 
 class Service(Switching):

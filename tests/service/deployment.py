@@ -162,7 +162,7 @@ class Deployment:
             if role.role == "allocator":
                 with contextlib.suppress(OSError, ValueError):
                     return dict(
-                        (json.loads(_get(f"{role.url}/status")).get("allocator") or {}).get("status") or {}
+                        (json.loads(get(f"{role.url}/status")).get("allocator") or {}).get("status") or {}
                     )
         return {}
 
@@ -171,7 +171,7 @@ class Deployment:
         total = 0.0
         for role in running_roles(self.data_dir):
             if pid in {None, role.pid}:
-                families = text_string_to_metric_families(_get(f"{role.url}/metrics"))
+                families = text_string_to_metric_families(get(f"{role.url}/metrics"))
                 total += sum(
                     each.value for family in families for each in family.samples if each.name == name
                 )
@@ -193,6 +193,7 @@ class Deployment:
             assert process.poll() is None, f"{process.args} ended with {process.returncode}: {self.said()}"
 
 
-def _get(url: str) -> str:
+def get(url: str) -> str:
+    """Return what a role answers."""
     with urllib.request.urlopen(url, timeout=10) as answer:
         return str(answer.read().decode())

@@ -6,7 +6,6 @@ broker's password and the LLM's key, are nowhere but where they belong.
 """
 
 import base64
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from equal_stream.settings import Settings
 from equal_stream.simulate.outcomes import Outcome
 from equal_stream.simulate.process import SimulatedLLM
 from tests.service import canaries
-from tests.service.deployment import Deployment, fault_options
+from tests.service.deployment import Deployment, fault_options, get
 from tests.service.documents import crawl, references, texts, write
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(420)]
@@ -129,12 +128,6 @@ def aftermath(kafka_broker: LocalBroker, tmp_path_factory: pytest.TempPathFactor
 def session_directory() -> Path:
     """Return where Ray keeps what its processes say."""
     return Path(ray._private.worker._global_node.get_session_dir_path())
-
-
-def get(url: str) -> str:
-    """Return what a role answers."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return str(answer.read().decode())
 
 
 def said_by(service: Deployment) -> list[canaries.Place]:
