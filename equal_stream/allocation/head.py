@@ -59,20 +59,22 @@ class AlignmentHead:
         """Take in the squared errors of both predictions of one outcome."""
         self._errors = self._errors * _FORGET + [plain_error, mapped_error]
         self._outcomes += 1
-        better = self._outcomes >= _TRIAL and bool(self._errors[1] < self._errors[0])
-        if better != self.in_use:
-            self.in_use = better
-            self.version += 1
 
     def refit(self) -> bool:
-        """Fit anew if enough examples came; tell whether `apply` answers otherwise now."""
-        if self._examples - self._fitted < max(_FIRST, _GROWTH * self._fitted):
-            return False
-        self._add_up()
-        self._map = np.linalg.solve(self._left, self._right).astype(np.float32)
-        self._fitted = self._examples
-        self.version += self.in_use
-        return self.in_use
+        """Use the better of both from now on, and fit anew if enough examples came.
+
+        Tells whether `apply` answers otherwise now.
+        """
+        better = self._outcomes >= _TRIAL and bool(self._errors[1] < self._errors[0])
+        changed = better != self.in_use
+        self.in_use = better
+        if self._examples - self._fitted >= max(_FIRST, _GROWTH * self._fitted):
+            self._add_up()
+            self._map = np.linalg.solve(self._left, self._right).astype(np.float32)
+            self._fitted = self._examples
+            changed |= self.in_use
+        self.version += changed
+        return changed
 
     def _add_up(self) -> None:
         """Take what was learned into the sums: one product of matrices costs a tenth of many of vectors."""

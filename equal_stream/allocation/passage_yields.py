@@ -96,7 +96,8 @@ class PassageYields:
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
-        self._known = self._landmarks = _Passages.none(dimension)
+        self._known = _Passages.none(dimension)
+        self._compare_with(self._known)
         self._counts = np.zeros(0, np.float32)
         self._new: list[tuple[_Passages, int]] = []
         self._weights = np.zeros(0, np.float32)  # of the landmarks
@@ -118,7 +119,7 @@ class PassageYields:
         self._counts = np.concatenate([self._counts, np.minimum(brought, np.float32(_MOST))])[latest]
         self._new.clear()
         chosen = np.unique(np.linspace(0, len(self._counts) - 1, _LANDMARKS).round().astype(np.intp))
-        self._landmarks = self._known.rows(chosen)
+        self._compare_with(self._known.rows(chosen))
         mean = max(float(self._counts.mean()), 1e-6)
         near = self._kernel(self._known).astype(float)  # (answers, landmarks)
         normal = near.T @ near + _NOISE * near[chosen]
@@ -135,10 +136,15 @@ class PassageYields:
         raised = np.float32(1) + self._kernel(_Passages.of(vectors, forms)) @ self._weights
         return np.asarray(np.clip(raised, _LEAST_FACTOR, _MOST_FACTOR), np.float32)
 
+    def _compare_with(self, landmarks: _Passages) -> None:
+        self._landmarks = landmarks
+        self._like_before = _LIKE[:, landmarks.before]  # (distances, landmarks)
+        self._like_after = _LIKE[:, landmarks.after]
+
     def _kernel(self, passages: _Passages) -> NDArray[np.float32]:
         landmarks = self._landmarks
-        before = _LIKE[:, landmarks.before][passages.before]  # (n, landmarks)
-        after = _LIKE[:, landmarks.after][passages.after]
+        before = self._like_before[passages.before]  # (n, landmarks)
+        after = self._like_after[passages.after]
         near = passages.vectors @ landmarks.vectors.T
         near -= np.float32(1)
         near *= np.float32(1 / _WIDTH)
@@ -169,7 +175,8 @@ class PassageYields:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue exactly where `to_state` was taken."""
-        self._known, self._landmarks = _Passages(*state["known"]), _Passages(*state["landmarks"])
+        self._known = _Passages(*state["known"])
+        self._compare_with(_Passages(*state["landmarks"]))
         self._counts, self._weights = state["counts"], state["weights"]
         new = _Passages(*state["new"])
         self._new = [(new.rows([row]), pairs) for row, pairs in enumerate(state["new_counts"])]

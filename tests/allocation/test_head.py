@@ -64,14 +64,29 @@ def test_it_is_used_when_it_predicted_better_often_enough_and_dropped_when_it_no
     head = taught()
     for _ in range(19):
         head.compare(2.0, 1.0)
+    assert not head.refit()
     assert not head.in_use
     version = head.version
     head.compare(2.0, 1.0)
+    assert head.refit()
     assert head.in_use
     assert head.version > version
     for _ in range(40):
         head.compare(1.0, 3.0)
+    assert head.refit()
     assert not head.in_use
+
+
+def test_it_answers_alike_from_one_fit_to_the_next():
+    head = taught()
+    passage = unit(np.ones(DIMENSION))[None]
+    plain, version = head.apply(passage), head.version
+    for _ in range(25):
+        head.compare(2.0, 1.0)
+    np.testing.assert_array_equal(head.apply(passage), plain)
+    assert head.version == version
+    head.refit()
+    assert (head.apply(passage) != plain).any()
 
 
 def test_mapped_vectors_have_unit_length():
@@ -92,6 +107,8 @@ def test_a_restored_head_goes_on_exactly():
     head = taught(60)
     for _ in range(25):
         head.compare(2.0, 1.0)
+    head.refit()
+    assert head.in_use
     copy = AlignmentHead(DIMENSION)
     copy.load_state(saved.load(saved.dump(head.to_state())))
     for each in (head, copy):
