@@ -83,9 +83,15 @@ def _watch(actor: Any, stop: threading.Event) -> None:
         if latest.state == "failed" and latest.error:
             raise AllocatorFailed(f"the allocator stopped: {latest.error}")
         if health is not None:
-            health.not_ready("" if latest.state == "running" else latest.state)
+            health.not_ready(_why_not_ready(latest))
         mirror.show(latest)
         stop.wait(LOOK_SECONDS)
+
+
+def _why_not_ready(view: AllocatorView) -> str:
+    if view.state == "running":
+        return ""
+    return f"{view.state}: {view.progress}" if view.progress else view.state
 
 
 def _say(waiting: str, before: str) -> str:

@@ -64,7 +64,7 @@ class AllocatorActor:
         view = AllocatorView(state=self._state, error=self._error, recovery_seconds=self._recovery_seconds)
         service = self._service
         if service is not None:
-            view.waiting = service.waits
+            view.waiting, view.progress = service.waits, service.progress.text
         if service is not None and service.recovered.is_set() and self._state in {"running", "stopping"}:
             look = service.look()
             if look is not None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from equal_stream.allocator.progress import Told
 from equal_stream.transport.base import Consumer, Record, TopicPartition, Transport
 from equal_stream.transport.exceptions import TransportUnavailable
 
@@ -11,9 +12,18 @@ PATIENCE = 60.0  # seconds without getting any further before the log counts as 
 
 
 def read_to_end(
-    transport: Transport, topics: Sequence[str], start: Mapping[TopicPartition, int] | None = None
+    transport: Transport,
+    topics: Sequence[str],
+    start: Mapping[TopicPartition, int] | None = None,
+    told: Told | None = None,
 ) -> Iterator[Record]:
     """Yield committed records from `start` (default: the beginning) to the end as it is now.
+
+    Parameters
+    ----------
+    told
+        Told after each batch how many places of the log are passed, and how many there are to pass; some
+        hold no record.
 
     Raises
     ------
@@ -24,13 +34,14 @@ def read_to_end(
     consumer = transport.reader(topics)
     try:
         consumer.seek({**transport.beginning_positions(topics), **(start or {})})
-        yield from _until(consumer, end)
+        yield from _until(consumer, end, told)
     finally:
         consumer.close()
 
 
-def _until(consumer: Consumer, end: Mapping[TopicPartition, int]) -> Iterator[Record]:
-    positions = consumer.positions()
+def _until(consumer: Consumer, end: Mapping[TopicPartition, int], told: Told | None) -> Iterator[Record]:
+    begin = positions = consumer.positions()
+    total = sum(max(0, offset - begin.get(at, 0)) for at, offset in end.items())
     give_up = time.monotonic() + PATIENCE
     while behind := [at for at, offset in end.items() if positions.get(at, 0) < offset]:
         if time.monotonic() >= give_up:
@@ -43,3 +54,5 @@ def _until(consumer: Consumer, end: Mapping[TopicPartition, int]) -> Iterator[Re
         before, positions = positions, consumer.positions()
         if positions != before:  # records, or only control records and gaps
             give_up = time.monotonic() + PATIENCE
+            if told is not None:
+                told(sum(positions.get(at, 0) - begin.get(at, 0) for at in end), total)

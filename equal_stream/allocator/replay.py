@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from equal_stream import topics
 from equal_stream.allocation.core import AllocatorCore
+from equal_stream.allocator.progress import Progress
 from equal_stream.allocator.workers import Workers
 from equal_stream.errors import ConfigurationError, InvalidRecord
 from equal_stream.extraction.pairtext import pair_text
@@ -24,7 +25,9 @@ class ForeignRecord(ConfigurationError):
     """A topic that only the allocator writes holds something else."""
 
 
-def replay(records: Iterable[Record], core: AllocatorCore, workers: Workers) -> int:
+def replay(
+    records: Iterable[Record], core: AllocatorCore, workers: Workers, progress: Progress | None = None
+) -> int:
     """Tell the core what was published; every record may be told twice. Returns how many there were.
 
     Pairs come last, once it is known which were withdrawn, and are embedded in batches.
@@ -54,11 +57,13 @@ def replay(records: Iterable[Record], core: AllocatorCore, workers: Workers) -> 
         if known is None:
             core.replay_withdrawal(qa_id)
     kept = [pair for pair in pairs.values() if pair is not None]
+    told = (progress or Progress()).begin("embedding the pairs published since the snapshot")
     for start in range(0, len(kept), ENCODED_TOGETHER):
         batch = kept[start : start + ENCODED_TOGETHER]
         vectors = workers.encode([pair_text(pair.question, pair.answer) for pair in batch])
         for pair, vector in zip(batch, vectors, strict=True):
             core.replay_pair(pair, vector)
+        told(start + len(batch), len(kept))
     return count
 
 

@@ -19,6 +19,7 @@ from equal_stream.allocator.journal_lookup import JournalLookup
 from equal_stream.allocator.lost_vectors import fetch_lost_vectors
 from equal_stream.allocator.one_space import OneSpace
 from equal_stream.allocator.pace import Pace
+from equal_stream.allocator.progress import Progress
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.allocator.replay import OWN_OUTPUTS, forget_references, replay
 from equal_stream.allocator.retrieval import Retrieval
@@ -72,6 +73,8 @@ class AllocatorService:
     ----------
     waits
         What recovery waits for at the moment, in a sentence; empty for nothing.
+    progress
+        How far recovery is.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class AllocatorService:
         self._lock = threading.Lock()
         self._seen: Look | None = None
         self.waits = ""
+        self.progress = Progress()
         self._changing = False  # the encoder, and references are still to be embedded anew
         self.recovered = threading.Event()
 
@@ -130,10 +134,12 @@ class AllocatorService:
         5. End the tickets that are still open, from the journal or in full.
         """
         # 1. Fence.
+        self.progress.begin("fencing earlier allocators")
         self._producer = self._transport.producer(ALLOCATOR.group)
         self._consumer = self._transport.reader([topic.name for topic in INPUTS], ALLOCATOR.group)
         passed(Step.EARLIER_FENCED)
         # 2. Load.
+        self.progress.begin("loading the snapshot")
         snapshot = self._snapshots.newest()
         inputs = [topic.name for topic in INPUTS]
         start = self._transport.beginning_positions(inputs)
@@ -151,13 +157,17 @@ class AllocatorService:
         passed(Step.SNAPSHOT_LOADED)
         # 3. Replay.
         since = {at: offset for at, offset in marks.items() if at[0] in OWN_OUTPUTS}
-        replayed = replay(read_to_end(self._transport, OWN_OUTPUTS, since), self.core, self._workers)
+        told = self.progress.begin("replaying what was published since the snapshot")
+        own = read_to_end(self._transport, OWN_OUTPUTS, since, told)
+        replayed = replay(own, self.core, self._workers, self.progress)
         _LOG.info("recovered: snapshot %s, %d records replayed", "found" if snapshot else "absent", replayed)
         passed(Step.OUTPUTS_REPLAYED)
         # 4. Read on.
+        told = self.progress.begin("looking for references that left")
         self._budget = BudgetWatch(self.core, self._transport, self._producer)
         acknowledged = self._consumer.committed()
-        forget_references(read_to_end(self._transport, [topics.REFERENCES.name]), self.core)
+        listed = read_to_end(self._transport, [topics.REFERENCES.name], told=told)
+        forget_references(listed, self.core)
         references = self._transport.beginning_positions([topics.REFERENCES.name])
         self._consumer.seek({**start, **references})
         self._intake = Intake(
@@ -185,9 +195,11 @@ class AllocatorService:
         self._retrieval = Retrieval(self.core, self._passages)
         passed(Step.INPUTS_FOUND)
         # 5. End what is open.
+        self.progress.begin("ending the tickets left open")
         self._cycle.settle_open(self.core.open_tickets())
         passed(Step.OPEN_TICKETS_ENDED)
         self._snapshot_at = time.monotonic() + self._snapshot_seconds
+        self.progress.end()
         self.recovered.set()
 
     def turn(self, *, choose: bool = True) -> bool:

@@ -17,6 +17,8 @@ class AllocatorView(msgspec.Struct, kw_only=True):
     ----------
     error
         Why it failed, in one sentence.
+    progress
+        How far recovery is, in a few words.
     waiting
         Why it asks the LLM nothing at the moment, in one sentence.
     lag
@@ -27,6 +29,7 @@ class AllocatorView(msgspec.Struct, kw_only=True):
 
     state: State
     error: str = ""
+    progress: str = ""
     waiting: str = ""
     status: AllocatorStatus | None = None
     tally: Tally = msgspec.field(default_factory=Tally)

@@ -11,7 +11,9 @@ import pytest
 from equal_stream import topics
 from equal_stream.allocator import reading
 from equal_stream.allocator.intake import INPUTS
+from equal_stream.allocator.progress import Progress
 from equal_stream.allocator.reading import read_to_end
+from equal_stream.allocator.replay import OWN_OUTPUTS
 from equal_stream.errors import ConfigurationError
 from equal_stream.messages import JournalEntry, now
 from equal_stream.roles import ALLOCATOR
@@ -208,3 +210,34 @@ def test_an_answer_is_kept_for_later_when_the_workers_themselves_are_broken(worl
     with pytest.raises(OSError, match="no model"):
         world.service(Broken(capacity=0)).recover()
     assert [entry["entry"] for entry in world.values(topics.LEDGER.name)] == ["reserve"]
+
+
+def test_a_recovery_says_how_far_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.reference("t", "1", "apples")
+    for number in range(3):
+        world.passage("apples", number)
+    first = world.service(PromptWorkers())
+    first.recover()
+    run(first)
+    published = sum(len(world.records(name)) for name in OWN_OUTPUTS)
+    pairs = len(world.values(topics.PAIRS.name))
+    assert pairs > 0
+
+    said: list[str] = []
+
+    class Noted(Progress):
+        def __setattr__(self, name: str, value: str) -> None:
+            super().__setattr__(name, value)
+            said.append(value)
+
+    monkeypatch.setattr(reading, "BATCH", 2)
+    second = world.service(PromptWorkers())
+    second.progress = Noted()
+    second.recover()
+    replaying = [each for each in said if each.startswith("replaying what was published")]
+    assert len(replaying) > 3
+    assert replaying[-1] == (
+        f"replaying what was published since the snapshot, {published} of {published}"
+    ), replaying
+    assert f"embedding the pairs published since the snapshot, {pairs} of {pairs}" in said
+    assert said[-1] == second.progress.text == ""
