@@ -304,7 +304,8 @@ def main() -> None:
     if options.recover:
         print(json.dumps(recover(settings_for(options.recover, options.bootstrap), options.real)))
         return
-    with tempfile.TemporaryDirectory() as directory, broker(options.transport) as bootstrap:
+    with tempfile.TemporaryDirectory() as directory, broker(options.transport) as kafka:
+        bootstrap = kafka.get("KAFKA__BOOTSTRAP_SERVERS", "")
         result = {"machine": platform.processor() or platform.machine(), "transport": options.transport}
         result |= measure(options, Path(directory), bootstrap)
     text = json.dumps(result, indent=1)

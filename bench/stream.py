@@ -1,11 +1,13 @@
 """The stream end to end: crawl in, pairs out, roles as processes of their own, and an audit of the books.
 
     python -m bench.stream --transport kafka --documents 5000
+    python -m bench.stream --transport kafka --documents 5000 --tls
     python -m bench.stream --transport embedded --documents 5000
 
 With Kafka: a real broker, `equal-stream run` for two embedders, the clusterer and the allocator, and a
-local Ray cluster. Embedded: `equal-stream up --embedders 2`. The LLM is simulate-llm with faults. The
-exit code is 0 when every promise held.
+local Ray cluster; with --tls the broker is reached over SASL_SSL, with SCRAM-SHA-512. Embedded:
+`equal-stream up --embedders 2`. The LLM is simulate-llm with faults. The exit code is 0 when every promise
+held.
 """
 
 import argparse
@@ -44,12 +46,14 @@ BAD_RECORDS = (
 )
 
 
-def environment(options: argparse.Namespace, data_dir: Path, llm: str, bootstrap: str) -> dict[str, str]:
+def environment(
+    options: argparse.Namespace, data_dir: Path, llm: str, kafka: Mapping[str, str]
+) -> dict[str, str]:
     """Return the settings of every process, as an operator would export them."""
     set_here = {
         "TRANSPORT": options.transport,
         "DATA_DIR": str(data_dir),
-        "KAFKA__BOOTSTRAP_SERVERS": bootstrap,
+        **kafka,
         "LLM__BASE_URL": llm,
         "LLM__MODEL": "simulated",
         "LLM__API_KEY": "not-a-secret",
@@ -69,15 +73,25 @@ def environment(options: argparse.Namespace, data_dir: Path, llm: str, bootstrap
 
 
 @contextlib.contextmanager
-def broker(transport: str) -> Iterator[str]:
-    """Run a real broker where the transport is Kafka; yield its address."""
+def broker(transport: str, tls: bool = False) -> Iterator[dict[str, str]]:
+    """Run a real broker where the transport is Kafka; yield the settings that lead to it."""
     if transport != "kafka":
-        yield ""
+        yield {}
         return
     from deploy.kafka.local_broker import LocalBroker  # noqa: PLC0415 - needs Java only here
 
     with LocalBroker() as running:
-        yield running.bootstrap
+        if not tls:
+            yield {"KAFKA__BOOTSTRAP_SERVERS": running.bootstrap}
+            return
+        yield {
+            "KAFKA__BOOTSTRAP_SERVERS": running.tls_bootstrap,
+            "KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA__SASL_MECHANISM": "SCRAM-SHA-512",
+            "KAFKA__SASL_PLAIN_USERNAME": running.sasl_username,
+            "KAFKA__SASL_PLAIN_PASSWORD": running.sasl_password,
+            "KAFKA__SSL_CAFILE": str(running.certificate),
+        }
 
 
 @contextlib.contextmanager
@@ -174,6 +188,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--transport", choices=("kafka", "embedded"), default="kafka")
+    parser.add_argument("--tls", action="store_true", help="reach the broker over SASL_SSL")
     parser.add_argument("--documents", type=int, default=5_000)
     parser.add_argument("--longest", type=int, default=3_000, help="characters of a document at most")
     parser.add_argument("--target", default="gsm8k_test")
@@ -214,12 +229,12 @@ def run(options: argparse.Namespace, root: Path) -> Verdict:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     texts = {str(row["url"]): str(row["text"]) for row in rows}
     with (
-        broker(options.transport) as bootstrap,
+        broker(options.transport, options.tls) as kafka,
         SimulatedLLM(
             [recorded], faults=options.faults, seed=options.seed, latency=0.1, hang_seconds=30
         ) as llm,
     ):
-        env = environment(options, data_dir, llm.base_url, bootstrap)
+        env = environment(options, data_dir, llm.base_url, kafka)
         os.environ.update({name: value for name, value in env.items() if name.startswith("EQUAL_STREAM_")})
         with service(options.transport, env, data_dir / "roles.log") as processes:
             if options.transport == "embedded":
@@ -235,6 +250,7 @@ def run(options: argparse.Namespace, root: Path) -> Verdict:
         transport.close()
     verdict.figures |= {
         "transport": options.transport,
+        "tls": options.tls,
         "seconds": round(seconds, 1),
         "target": options.target,
     }
