@@ -21,6 +21,8 @@ PICTURE = Path("docs/allocation.png")
 Cost = dict[tuple[str, int], float]
 Results = list[dict[str, Any]]
 
+ABLATIONS = (("ablation", "coverage"), ("ablation-decoys", "coverage"), ("ablation-stream", "over time"))
+
 HEADER = """# Allocation, measured
 
 `make bench-allocation` runs what stands here and writes this page. Data: up to 300 documents of each
@@ -162,11 +164,14 @@ def by_target(results: Results) -> Iterable[str]:
 
 def ablation(results: Results) -> Iterable[str]:
     """Yield the table of what each ingredient is worth."""
-    yield "| without | clean | decoys |\n|---|---|---|\n"
+    yield "| without | clean | decoys | switched stream |\n|---|---|---|---|\n"
     for name in (*WITHOUT, "exploration"):
         cells = [
-            ratio(costs(results, part, f"calibrated without {name}"), costs(results, part, "calibrated"))
-            for part in ("ablation", "ablation-decoys")
+            ratio(
+                costs(results, part, f"calibrated without {name}", judge),
+                costs(results, part, "calibrated", judge),
+            )
+            for part, judge in ABLATIONS
         ]
         yield f"| {name} | {' | '.join(cells)} |\n"
 
