@@ -56,6 +56,29 @@ def test_unlike_texts_are_not_taken_for_similar() -> None:
     assert max(a.similarity(b.signature) for n, a in enumerate(prints) for b in prints[:n]) < 0.6
 
 
+@pytest.mark.parametrize(
+    ("between", "least", "most"),
+    [
+        ((0.5, 0.71), 0.0, 0.01),  # .00003 of texts alike to .7, by the binomial distribution
+        ((0.78, 0.82), 0.005, 0.2),  # .064 at .8
+        ((0.9, 0.94), 0.9, 1.0),  # .954 at .9
+    ],
+)
+def test_how_often_texts_are_taken_for_near_copies_follows_from_how_alike_they_are(
+    between: tuple[float, float], least: float, most: float
+) -> None:
+    wrong, seen = 0, 0
+    middle = sum(between) / 2
+    for seed in range(400):
+        text = sentences(seed, 40)
+        other = changed(text, (1 - middle) / 6, seed)  # a word is in three triples, and so is its substitute
+        if between[0] <= jaccard(text, other) <= between[1]:
+            seen += 1
+            wrong += fingerprint(text).similarity(fingerprint(other).signature) >= 0.85
+    assert seen > 60, seen
+    assert least <= wrong / seen <= most, (wrong, seen)
+
+
 def test_scripts_without_spaces_are_compared_by_characters() -> None:
     one = "水的沸点在标准大气压下是一百摄氏度，而冰在零摄氏度时融化成水。河流在冬天结冰，在夏天运送木材。" * 2
     near = fingerprint(one).similarity(fingerprint(one.replace("木材", "石头")).signature)
