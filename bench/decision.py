@@ -4,7 +4,7 @@
 
 A core with 1,000 clusters and 300 references takes in synthetic passages, then prepares the next choice,
 settles 64 tickets and chooses 64, again and again and in the order of the service, with two pairs an
-answer. Each size runs in a process of its own, so that the
+answer; as many passages arrive as were bought. Each size runs in a process of its own, so that the
 growth of its resident memory is that of its candidates; tracemalloc counts in another, because it slows
 everything. Vectors lie in a file, as in the service, or with --in-memory where backtests have them.
 """
@@ -24,6 +24,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -167,8 +168,10 @@ class Took(NamedTuple):
     settled: Seconds
 
 
-def decide(core: AllocatorCore, crawl: Crawl, calls: int, now: datetime) -> Took:
-    """Prepare while calls are under way, settle these, choose others; so often."""
+def decide(
+    core: AllocatorCore, crawl: Crawl, calls: int, now: datetime, arrivals: Iterator[AssignedPassage]
+) -> Took:
+    """Prepare while calls are under way, settle these, choose others, let as many arrive; so often."""
     took = Took(Seconds(), Seconds(), Seconds())
     for _ in range(calls):
         now += timedelta(seconds=1)
@@ -179,7 +182,9 @@ def decide(core: AllocatorCore, crawl: Crawl, calls: int, now: datetime) -> Took
             with took.settled:
                 core.settle(ticket, result, now)
         with took.chosen:
-            core.choose(TICKETS, now)
+            bought = core.choose(TICKETS, now)
+        for passage in islice(arrivals, len(bought)):
+            core.add_passage(passage)
     return took
 
 
@@ -197,7 +202,8 @@ def measure(size: int, calls: int, trace: bool, vectors: VectorFile | None) -> d
     else:
         before = resident()
     began = time.perf_counter()
-    for passage in crawl.passages(size):
+    passages = crawl.passages(2 * size + TICKETS * calls)
+    for passage in islice(passages, size):
         core.add_passage(passage)
     filled = time.perf_counter() - began
     gc.collect()
@@ -207,10 +213,10 @@ def measure(size: int, calls: int, trace: bool, vectors: VectorFile | None) -> d
     now, warm = START, 0
     while core.holdings.pool.candidates.unseen and warm < 2000:  # until every passage was evaluated
         now += timedelta(seconds=1)
-        decide(core, crawl, 1, now)
+        decide(core, crawl, 1, now, iter(()))
         warm += 1
-    decide(core, crawl, 20, now)
-    prepared, chosen, settled = decide(core, crawl, calls, now + timedelta(minutes=5))
+    decide(core, crawl, 20, now, passages)
+    prepared, chosen, settled = decide(core, crawl, calls, now + timedelta(minutes=5), passages)
     return {
         "candidates": size,
         "clusters": len(core.holdings.pool.arms),
