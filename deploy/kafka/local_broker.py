@@ -84,7 +84,8 @@ class LocalBroker:
     bootstrap
         Address without security.
     sasl_bootstrap, sasl_username, sasl_password
-        Address that asks for SASL PLAIN, and a user it knows.
+        Address that asks for SASL PLAIN, and a user it knows, who may do everything. So may whoever comes
+        without security; users that are added (SCRAM, over TLS) may do what ACLs allow them.
     tls_bootstrap, certificate
         Address that asks the same user for PLAIN or SCRAM over TLS, and the certificate to trust, as PEM.
     log_directory

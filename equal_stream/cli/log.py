@@ -10,7 +10,7 @@ from equal_stream.topics import TOPICS
 from equal_stream.transport.base import Transport
 from equal_stream.transport.creation import topic_specs
 from equal_stream.transport.embedded.transport import FILE_NAME
-from equal_stream.transport.exceptions import UnknownTopic
+from equal_stream.transport.exceptions import NotAllowed, UnknownTopic
 from equal_stream.transport.factory import open_transport
 
 
@@ -47,9 +47,21 @@ def log_to_read(settings: Settings) -> Iterator[Transport]:
 
 def _require_topics(transport: Transport) -> None:
     present = transport.topics()
-    missing = [topic.name for topic in TOPICS if topic.name not in present]
+    unseen = [topic.name for topic in TOPICS if topic.name not in present]
+    missing = [name for name in unseen if not _hidden(transport, name)]
     if missing:
         raise UnknownTopic(
             f"the broker lacks {len(missing)} of {len(TOPICS)} topics, among them {missing[0]}; "
             "run: equal-stream topics create"
         )
+
+
+def _hidden(transport: Transport, topic: str) -> bool:
+    """Return whether the broker keeps a topic from this user, whose business it is not then."""
+    try:
+        transport.beginning_positions([topic])
+    except NotAllowed:
+        return True
+    except UnknownTopic:
+        return False
+    return False

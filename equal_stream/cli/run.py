@@ -10,6 +10,7 @@ from equal_stream.observability.lag import LagWatch
 from equal_stream.observability.role import running
 from equal_stream.roles import ALLOCATOR, CLUSTERER, EMBEDDER, Role
 from equal_stream.settings_rules import require_role_ready
+from equal_stream.transport.kafka.permissions import require_allowed
 
 app = typer.Typer(no_args_is_help=True, help="Run one role until SIGTERM or Ctrl-C.")
 
@@ -48,5 +49,6 @@ def run_role(ctx: typer.Context, role: Role) -> None:
     with running(settings, role.name) as stop, LagWatch(settings, [role]):
         with log_to_write(settings):
             pass  # the topics are there, or the sentence says what to do
+        require_allowed(settings, role)
         consumer = importlib.import_module(f"consumers.{role.name}")
         getattr(consumer, f"run_{role.name}")(settings, stop)

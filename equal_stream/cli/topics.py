@@ -1,9 +1,11 @@
-"""`equal-stream topics`: make the topics the service needs, and show those that are there."""
+"""`equal-stream topics`: make the topics the service needs, show those that are there, and who may what."""
 
 from typing import Annotated
 
+import msgspec
 import typer
 
+from equal_stream.acls import PARTIES, Party, commands
 from equal_stream.cli.invocation import settings_of
 from equal_stream.cli.log import log_to_read
 from equal_stream.cli.output import AsJson, print_json, print_table
@@ -12,7 +14,7 @@ from equal_stream.topics import CONSUMED, TOPICS, dead_letter
 from equal_stream.transport.creation import topic_specs
 from equal_stream.transport.factory import open_transport
 
-app = typer.Typer(no_args_is_help=True, help="Create and list the topics.")
+app = typer.Typer(no_args_is_help=True, help="Create and list the topics; say who may what.")
 
 
 @app.command()
@@ -78,3 +80,69 @@ def list_topics(ctx: typer.Context, as_json: AsJson = False) -> None:
         )
     else:
         print_table(["topic", "partitions", "records"], rows)
+
+
+@app.command()
+def acls(
+    ctx: typer.Context,
+    *,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Only for {', '.join(each.name for each in PARTIES)}."),
+    ] = None,
+    principal: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=TYPE:NAME", help="Who a role is; default: User:equal-stream-ROLE."),
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="A group that the subscriber reads in; repeatable."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what each role has to be allowed at the broker, as lines that call Kafka's own tool.
+
+    No broker is asked. In admin.properties are the credentials of whoever may change ACLs.
+
+    Example: equal-stream topics acls --role embedder --principal embedder=User:embedder
+    """
+    settings = settings_of(ctx)
+    principals = _principals(principal or [])
+    parties = [each for each in PARTIES if not role or each in {_party(name) for name in role}]
+    allowed = {each.name: each.acls(settings.topics.prefix, group or []) for each in parties}
+    if as_json:
+        print_json(
+            [
+                {"role": name, "principal": principals[name], **msgspec.to_builtins(acl)}
+                for name, found in allowed.items()
+                for acl in found
+            ]
+        )
+        return
+    for party in parties:
+        typer.echo(f"# {party.name}: {party.runs}")
+        for line in commands(
+            allowed[party.name], principals[party.name], settings.kafka.bootstrap_servers or "localhost:9092"
+        ):
+            typer.echo(line)
+
+
+def _principals(assigned: list[str]) -> dict[str, str]:
+    principals = {each.name: f"User:equal-stream-{each.name}" for each in PARTIES}
+    for text in assigned:
+        name, _, principal = text.partition("=")
+        if not all(principal.partition(":")):
+            raise typer.BadParameter(
+                f"{text} is not ROLE=TYPE:NAME, such as embedder=User:embedder", param_hint="--principal"
+            )
+        principals[_party(name, "--principal").name] = principal
+    return principals
+
+
+def _party(name: str, option: str = "--role") -> Party:
+    for each in PARTIES:
+        if each.name == name:
+            return each
+    raise typer.BadParameter(
+        f"{name} is no role; there are {', '.join(each.name for each in PARTIES)}", param_hint=option
+    )

@@ -1,6 +1,6 @@
 """What can go wrong with a log, as types a loop can act upon."""
 
-from equal_stream.errors import DependencyUnavailable, EqualStreamError
+from equal_stream.errors import ConfigurationError, DependencyUnavailable, EqualStreamError
 
 
 class TransportError(EqualStreamError):
@@ -11,6 +11,12 @@ class TransportUnavailable(TransportError, DependencyUnavailable):
     """The broker or the database file cannot be reached or used."""
 
     exit_code = 3
+
+
+class NotAllowed(TransportError, ConfigurationError):
+    """The broker's ACLs do not let this user do it; to try again would not help."""
+
+    exit_code = 2
 
 
 class Fenced(TransportError):

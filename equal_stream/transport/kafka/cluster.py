@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import kafka.errors as k
 import tenacity
@@ -13,9 +13,12 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from equal_stream.settings import Settings
 from equal_stream.transport.base import Positions, TopicSpec
-from equal_stream.transport.exceptions import UnknownTopic
+from equal_stream.transport.creation import topic_specs
+from equal_stream.transport.exceptions import NotAllowed, UnknownTopic
 from equal_stream.transport.kafka.connection import MAX_RECORD_BYTES, connection_options, consumer_options
-from equal_stream.transport.kafka.errors import translate, translated
+from equal_stream.transport.kafka.errors import refusal, translate, translated
+
+Operation = Literal["READ", "WRITE"]
 
 # A broker that has just started makes its topic of group positions when it is first asked for one.
 _COORDINATOR_MOVES = (k.CoordinatorNotAvailableError, k.CoordinatorLoadInProgressError, k.NotCoordinatorError)
@@ -28,11 +31,24 @@ _LOOK_UP_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class ClusterTopic:
-    """A topic as it exists. `full_name` has the prefix."""
+    """A topic as it exists.
+
+    Attributes
+    ----------
+    full_name
+        With the prefix.
+    allowed
+        What this user may do with it, such as ``READ``; empty where the broker does not tell.
+    """
 
     full_name: str
     partitions: int
     max_message_bytes: int
+    allowed: frozenset[str] = frozenset()
+
+    def allows(self, operation: Operation) -> bool:
+        """Return whether this user may do something with the topic, as far as the broker tells."""
+        return not self.allowed or operation in self.allowed
 
 
 class Cluster:
@@ -46,6 +62,7 @@ class Cluster:
         self.prefix = settings.topics.prefix
         self._replication_factor = settings.topics.replication_factor
         self._settings = settings.kafka
+        self._all_settings = settings
         self._options = connection_options(settings.kafka)
         self._lock = threading.RLock()
         self._client: Any = None
@@ -58,6 +75,19 @@ class Cluster:
             with self._lock:
                 found = self._topics[name] = self._describe(name)
         return found
+
+    def require(self, reads: Iterable[str] = (), writes: Iterable[str] = ()) -> None:
+        """Raise `NotAllowed`, naming them all, where this user may not read or write some of the topics."""
+        refused = [
+            f"{doing} {', '.join(names)}"
+            for doing, names in (
+                ("to read", self._refused("READ", reads)),
+                ("to write to", self._refused("WRITE", writes)),
+            )
+            if names
+        ]
+        if refused:
+            raise refusal(self.bootstrap, " and ".join(refused))
 
     def forget(self, names: Iterable[str]) -> None:
         """Ask again for these topics when they are next needed: partitions may have been added."""
@@ -91,6 +121,8 @@ class Cluster:
                 error = k.for_code(topic["error_code"])
                 if error is k.NoError:
                     created.append(missing[topic["name"]].name)
+                elif issubclass(error, k.AuthorizationError):
+                    raise refusal(self.bootstrap, f"to create topic {topic['name']}")
                 elif error is not k.TopicAlreadyExistsError:  # another process may be as quick
                     raise error(f"{topic['name']}: {topic.get('error_message') or error.description}")
             self._admin().wait_for_topics(list(missing))
@@ -119,7 +151,7 @@ class Cluster:
         A consumer asks, not the admin client: it waits for transactions that are just being completed.
         """
         partitions = self.partitions(names)
-        with translated(self.bootstrap):
+        with translated(self.bootstrap, f"group {self.prefix}{group}"):
             consumer = KafkaConsumer(**consumer_options(self._settings, self.prefix + group))
             try:
                 found = {at: consumer.committed(at, timeout_ms=_LOOK_UP_MS) for at in partitions}
@@ -150,14 +182,33 @@ class Cluster:
                 )
             if found["error_code"]:
                 raise translate(k.for_code(found["error_code"])(full_name), self.bootstrap)
-            return ClusterTopic(full_name, len(found["partitions"]), self._limit(full_name))
+            allowed = frozenset(found.get("authorized_operations") or ())
+            return ClusterTopic(full_name, len(found["partitions"]), self._limit(name), allowed)
 
-    def _limit(self, full_name: str) -> int:
-        """Return the topic's `max.message.bytes`; what the producer takes where it may not be asked for."""
+    def _refused(self, operation: Operation, names: Iterable[str]) -> Sequence[str]:
+        """Return the full names of topics with which this user may not do something, or may not even see."""
+        refused = []
+        for name in names:
+            try:
+                if not self.topic(name).allows(operation):
+                    refused.append(self.prefix + name)
+            except NotAllowed:
+                refused.append(self.prefix + name)
+        return refused
+
+    def _limit(self, name: str) -> int:
+        """Return the topic's `max.message.bytes`.
+
+        Where this user may not ask for it, the topic is taken to be as `topics create` makes it.
+        """
+        full_name = self.prefix + name
         resource = ConfigResource(ConfigResourceType.TOPIC, full_name)
         configs = self._admin().describe_configs([resource], config_filter="all")
         limit = configs.get("topic", {}).get(full_name, {}).get("max.message.bytes")
-        return min(int(limit["value"]), MAX_RECORD_BYTES) if limit else MAX_RECORD_BYTES
+        if limit:
+            return min(int(limit["value"]), MAX_RECORD_BYTES)
+        declared = {spec.name: spec.max_message_bytes for spec in topic_specs(self._all_settings)}
+        return min(declared.get(name, MAX_RECORD_BYTES), MAX_RECORD_BYTES)
 
     def _creation(self, spec: TopicSpec) -> dict[str, object]:
         configs = {"cleanup.policy": spec.cleanup, "max.message.bytes": str(spec.max_message_bytes)}

@@ -58,6 +58,7 @@ class KafkaEnd(ABC):
         self._on_close = on_close
         self._closed = False
         full_group = None if group is None else cluster.prefix + group
+        self._about = "" if full_group is None else f"group {full_group}"
         with translated(cluster.bootstrap):
             self._client: Any = KafkaConsumer(**consumer_options(settings, full_group), **options)
 
@@ -67,7 +68,7 @@ class KafkaEnd(ABC):
 
     def poll(self, max_records: int, timeout: float) -> list[Record]:
         """Return up to `max_records` records, waiting at most `timeout` seconds for the first."""
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             found = self._client.poll(timeout_ms=int(timeout * 1000), max_records=max_records)
         return [self._record(each) for records in found.values() for each in records]
 
@@ -77,7 +78,7 @@ class KafkaEnd(ABC):
 
     def positions(self) -> Positions:
         """Return the next offset that `poll` reads, for each assigned partition."""
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             return {self._cluster.short(each): self._position(each) for each in self._client.assignment()}
 
     def committed(self) -> Positions:
@@ -97,7 +98,7 @@ class KafkaEnd(ABC):
         """Commit outside a transaction; raises `PositionsLost`."""
         claim = self.claim(positions)
         try:
-            with translated(self._cluster.bootstrap):
+            with translated(self._cluster.bootstrap, self._about):
                 self._client.commit(claim.offsets, timeout_ms=_LOOK_UP_MS)
         except PositionsLost:
             self.rewind()
@@ -106,7 +107,7 @@ class KafkaEnd(ABC):
     def rewind(self) -> None:
         """Go back to what is committed, so that dropped work is read again."""
         committed = self.committed()
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             for each in self._client.assignment():
                 offset = committed.get(self._cluster.short(each))
                 if offset is None:
@@ -117,7 +118,7 @@ class KafkaEnd(ABC):
     def lag(self) -> dict[TopicPartition, int]:
         """Return how many records lie between the position and the end, for each assigned partition."""
         assigned = self._client.assignment()
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             ends = self._client.end_offsets(assigned, timeout_ms=_LOOK_UP_MS) if assigned else {}
             return {self._cluster.short(at): max(0, end - self._position(at)) for at, end in ends.items()}
 
@@ -127,7 +128,7 @@ class KafkaEnd(ABC):
             return
         self._closed = True
         try:
-            with translated(self._cluster.bootstrap):
+            with translated(self._cluster.bootstrap, self._about):
                 self._client.close(autocommit=False, timeout_ms=_CLOSE_MS)
         finally:
             self._on_close(self)
@@ -142,7 +143,7 @@ class KafkaEnd(ABC):
 
     def _committed(self, partitions: Iterable[KafkaPartition]) -> Positions:
         """Return committed offsets, once no transaction is about to change them any more."""
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             found = {each: self._client.committed(each, timeout_ms=_LOOK_UP_MS) for each in partitions}
         return {self._cluster.short(at): offset for at, offset in found.items() if offset is not None}
 

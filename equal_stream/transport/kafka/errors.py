@@ -8,6 +8,7 @@ import kafka.errors as k
 from equal_stream.errors import ConfigurationError, EqualStreamError
 from equal_stream.transport.exceptions import (
     Fenced,
+    NotAllowed,
     PositionsLost,
     RecordTooLarge,
     TransportError,
@@ -47,15 +48,13 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[str, str], Equ
     ),
     (
         (
-            k.AuthorizationError,
             k.SaslAuthenticationFailedError,
             k.UnsupportedSaslMechanismError,
             k.IllegalSaslStateError,
             k.SecurityDisabledError,
         ),
         lambda at, told: TransportUnavailable(
-            f"Kafka at {at} refuses this client ({told}): "
-            "check kafka.security_protocol, kafka.sasl_* and the ACLs"
+            f"Kafka at {at} refuses this client ({told}): check kafka.security_protocol and kafka.sasl_*"
         ),
     ),
     (
@@ -73,13 +72,27 @@ _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[str, str], Equ
 )
 
 
+# What an authorization error is about; the client does not always say which one it is.
+_GUARDED: tuple[tuple[type[BaseException], str], ...] = (
+    (k.TopicAuthorizationFailedError, "topic"),
+    (k.GroupAuthorizationFailedError, "group"),
+    (k.TransactionalIdAuthorizationFailedError, "transactional id"),
+)
+
+
 @contextmanager
-def translated(bootstrap: str) -> Iterator[None]:
-    """Raise errors of the client as errors of the transport that name the broker."""
+def translated(bootstrap: str, about: str = "") -> Iterator[None]:
+    """Raise errors of the client as errors of the transport that name the broker.
+
+    Parameters
+    ----------
+    about
+        Which group or transactional id is used within, for errors that do not say it themselves: ``group g``.
+    """
     try:
         yield
     except (k.KafkaError, OSError) as error:
-        raise translate(error, bootstrap) from error
+        raise translate(error, bootstrap, about) from error
 
 
 def is_fencing(error: BaseException) -> bool:
@@ -87,9 +100,19 @@ def is_fencing(error: BaseException) -> bool:
     return isinstance(_root(error), _FENCING)
 
 
-def translate(error: BaseException, bootstrap: str) -> EqualStreamError:
-    """Return our error for one of the client's."""
+def refusal(bootstrap: str, what: str) -> NotAllowed:
+    """Return the error for something that the broker's ACLs do not allow, such as ``to read topic t``."""
+    return NotAllowed(
+        f"Kafka at {bootstrap} does not allow this user {what}: `equal-stream topics acls` prints what each "
+        "role has to be allowed"
+    )
+
+
+def translate(error: BaseException, bootstrap: str, about: str = "") -> EqualStreamError:
+    """Return our error for one of the client's; `about` as for `translated`."""
     cause = _root(error)
+    if isinstance(cause, k.AuthorizationError):
+        return refusal(bootstrap, _guarded(cause, about))
     told = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
     for kinds, meaning in _MEANINGS:
         if isinstance(cause, kinds):
@@ -99,6 +122,16 @@ def translate(error: BaseException, bootstrap: str) -> EqualStreamError:
             f"Kafka at {bootstrap} did not do what was asked ({told}): check that it is well"
         )
     return TransportError(f"Kafka at {bootstrap} refused ({told})")
+
+
+def _guarded(error: k.AuthorizationError, about: str) -> str:
+    """Return what a user may not use, in words."""
+    given = error.args[0] if error.args else ()
+    names = [given] if isinstance(given, str) else sorted(map(str, given))
+    for kind, what in _GUARDED:
+        if isinstance(error, kind):
+            return f"to use {what} {', '.join(names)}" if names else f"to use {about or what}"
+    return "to do this to the cluster"
 
 
 def _root(error: BaseException) -> BaseException:

@@ -41,6 +41,7 @@ class KafkaMember(KafkaEnd):
         group: str,
         on_close: Callable[[KafkaEnd], None] = lambda _: None,
     ) -> None:
+        cluster.require(reads=topics)
         full_names = [cluster.topic(name).full_name for name in topics]
         strategy = (CooperativeStickyAssignor,)
         super().__init__(settings, cluster, group, on_close, partition_assignment_strategy=strategy)
@@ -76,14 +77,14 @@ class KafkaMember(KafkaEnd):
         return Claim(self, self._polled_as, offsets)
 
     def _subscribe(self) -> None:
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             self._client.subscribe(self._topics)
             for name in self._topics:  # known before the first join, or that would assign nothing
                 self._client.partitions_for_topic(name)
 
     def _join_from_scratch(self) -> None:
         _LOG.warning("a rebalance of group %s never ended for this member: it joins again", self._group)
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             self._client.unsubscribe()
         self._subscribe()
         self._stable_at = time.monotonic()

@@ -58,6 +58,7 @@ class KafkaLogProducer:
         self._cluster = cluster
         self._id = transactional_id
         full_id = None if transactional_id is None else cluster.prefix + transactional_id
+        self._about = "" if full_id is None else f"transactional id {full_id}"
         self._options = producer_options(settings, full_id)
         self._patience = settings.transaction_timeout_ms / 1000
         self._on_close = on_close
@@ -84,7 +85,7 @@ class KafkaLogProducer:
             raise self._unreachable() from error
         failed, self._failures = self._failures, []
         if failed:
-            raise translate(failed[0], self._cluster.bootstrap) from failed[0]
+            raise translate(failed[0], self._cluster.bootstrap, self._about) from failed[0]
         if self._id is None:
             passed(Step.BULK_DURABLE)
 
@@ -129,7 +130,7 @@ class KafkaLogProducer:
             self._on_close(self)
 
     def _connect(self) -> Any:
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             client = KafkaProducer(**self._options)
             if self._id is not None:
                 client.init_transactions()
@@ -137,13 +138,15 @@ class KafkaLogProducer:
 
     def _send(self, record: OutgoingRecord) -> None:
         topic = self._cluster.topic(record.topic)
+        if not topic.allows("WRITE"):
+            self._cluster.require(writes=[record.topic])
         size = record_bytes(record)
         if size > topic.max_message_bytes:
             raise RecordTooLarge(
                 f"a record of {size:,} bytes is larger than topic {topic.full_name} takes "
                 f"({topic.max_message_bytes:,} bytes)"
             )
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             self._client.send(
                 topic.full_name,
                 key=record.key,
@@ -158,7 +161,7 @@ class KafkaLogProducer:
         if self._client is None:
             self._client = self._connect()
         self._failures = []
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             self._client.begin_transaction()
         passed(Step.TRANSACTION_BEGUN)
 
@@ -187,7 +190,7 @@ class KafkaLogProducer:
         """Add positions to the open transaction."""
         join = partial(self._client.send_offsets_to_transaction, claim.offsets, claim.membership)
         try:
-            with translated(self._cluster.bootstrap):
+            with translated(self._cluster.bootstrap, self._about):
                 call_within(self._patience, join)
         except DeadlineExpired as error:
             raise self._unreachable() from error

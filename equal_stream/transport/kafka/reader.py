@@ -33,7 +33,7 @@ class KafkaReader(KafkaEnd):
         from_end: bool = False,
         on_close: Callable[[KafkaEnd], None] = lambda _: None,
     ) -> None:
-        cluster.partitions(topics)
+        cluster.require(reads=topics)
         super().__init__(settings, cluster, group, on_close)
         self._topics = tuple(topics)
         self._assign(cluster.ends(topics) if from_end else cluster.beginnings(topics))
@@ -56,7 +56,7 @@ class KafkaReader(KafkaEnd):
         partitions = self._cluster.partitions(self._topics)
         new = set(partitions) - self._client.assignment()
         committed = self._committed(new) if self._group is not None else {}
-        with translated(self._cluster.bootstrap):
+        with translated(self._cluster.bootstrap, self._about):
             self._client.assign(partitions)
             for each in new:
                 at = self._cluster.short(each)
