@@ -13,6 +13,7 @@ from equal_stream.allocator.reading import read_to_end
 from equal_stream.topics import CONSUMED, dead_letter
 from equal_stream.transport.base import OutgoingRecord, Record, Transport
 from equal_stream.transport.dead_letters import PREFIX, replayed_headers
+from equal_stream.transport.exceptions import UnknownTopic
 
 _SUFFIX = dead_letter("")
 
@@ -67,13 +68,18 @@ class Wanted:
 
 
 def dead_letters(transport: Transport, wanted: Wanted) -> Iterator[DeadLetter]:
-    """Yield the dead letters that are meant, oldest first within each topic."""
-    present = transport.topics()
+    """Yield the dead letters that are meant, oldest first within each topic.
+
+    Raises
+    ------
+    NotAllowed
+        The broker does not let this user read some of them; it is not told that there are none.
+    """
     names = [
         dead_letter(topic.name) for topic in CONSUMED if not wanted.topics or topic.name in wanted.topics
     ]
     for name in names:
-        if name in present:
+        if _exists(transport, name):
             yield from filter(wanted.holds, map(_read, read_to_end(transport, [name])))
 
 
@@ -85,6 +91,15 @@ def replay(transport: Transport, letters: Iterable[DeadLetter]) -> int:
         producer.send(record)
     producer.flush()
     return len(outgoing)
+
+
+def _exists(transport: Transport, topic: str) -> bool:
+    """Return whether a topic is there, even if this user may not see it."""
+    try:
+        transport.beginning_positions([topic])
+    except UnknownTopic:
+        return False
+    return True
 
 
 def _read(record: Record) -> DeadLetter:

@@ -182,14 +182,14 @@ def test_a_role_under_the_wrong_user_ends_with_one_sentence(service: ByUsers) ->
 
 def test_whoever_may_do_less_than_its_role_ends_instead_of_trying_again(service: ByUsers) -> None:
     """Of groups and transactional ids no broker tells beforehand who may use them."""
-    party = next(each for each in PARTIES if each.name == "clusterer")
-    for lacking in ("group", "transactional-id"):
-        name = f"clusterer-without-{lacking}"
+    for role, lacking, code in (("clusterer", "group", 2), ("allocator", "transactional-id", 1)):
+        party = next(each for each in PARTIES if each.name == role)
+        name = f"{role}-without-{lacking}"
         acls = [acl for acl in party.acls(service.settings.topics.prefix) if acl.resource != lacking]
         service.users.allow(name, acls)
         with service.by(name):
-            done = service.attempt("run", party.name)
-        assert done.returncode == 2
+            done = service.attempt("run", role)
+        assert done.returncode == code
         told = done.stderr.splitlines()[-1]
         assert f"does not allow this user to use {lacking.replace('-', ' ')} " in told
         assert "Traceback" not in done.stderr

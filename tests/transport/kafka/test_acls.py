@@ -10,6 +10,8 @@ import pytest
 from deploy.kafka.local_broker import LocalBroker
 from equal_stream.acls import PARTIES, Acl, Party
 from equal_stream.cli.log import log_to_read, log_to_write
+from equal_stream.clusterer.members import newest_model
+from equal_stream.dead_letter_replay import Wanted, dead_letters
 from equal_stream.errors import EqualStreamError
 from equal_stream.roles import ALLOCATOR, CLUSTERER
 from equal_stream.settings import Settings
@@ -197,6 +199,26 @@ def test_a_record_too_large_is_refused_before_it_is_sent_where_limits_may_not_be
     with pytest.raises(RecordTooLarge):
         producer.send(OutgoingRecord(REFERENCES.name, b"k", b"v" * (REFERENCES.max_message_bytes + 1)))
     producer.flush()
+
+
+def test_dead_letters_that_a_user_may_not_read_are_not_called_none(parties: Parties) -> None:
+    assert list(dead_letters(parties["administrator"], Wanted(keys=("nobody",)))) == []
+    for name in ("subscriber", "operator"):
+        with pytest.raises(NotAllowed, match=rf"{parties.prefix}crawl.documents.dlq: "):
+            list(dead_letters(parties[name], Wanted()))
+
+
+def test_a_clusterer_reads_what_it_assigned_when_the_encoder_changes(parties: Parties) -> None:
+    assert newest_model(parties["clusterer"]) == ""
+    lacking = Acl("topic", "literal", "READ", parties.prefix + ASSIGNED.name)
+    parties.users.forbid("clusterer", lacking)
+    other = open_transport(parties.settings("clusterer"))
+    try:
+        with pytest.raises(NotAllowed, match=f"to read {lacking.name}: "):
+            newest_model(other)
+    finally:
+        parties.users.allow("clusterer", [lacking])
+        other.close()
 
 
 def test_topics_that_a_user_may_not_see_are_not_called_missing(parties: Parties) -> None:
