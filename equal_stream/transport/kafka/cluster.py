@@ -125,6 +125,7 @@ class Cluster:
                     raise refusal(self.bootstrap, f"to create topic {topic['name']}")
                 elif error is not k.TopicAlreadyExistsError:  # another process may be as quick
                     raise error(f"{topic['name']}: {topic.get('error_message') or error.description}")
+            self._require_sight(list(missing))
             self._admin().wait_for_topics(list(missing))
             return created
 
@@ -184,6 +185,14 @@ class Cluster:
                 raise translate(k.for_code(found["error_code"])(full_name), self.bootstrap)
             allowed = frozenset(found.get("authorized_operations") or ())
             return ClusterTopic(full_name, len(found["partitions"]), self._limit(name), allowed)
+
+    def _require_sight(self, full_names: Sequence[str]) -> None:
+        """Raise `NotAllowed` for topics that this user made and may not see: waiting would be in vain."""
+        hidden = k.TopicAuthorizationFailedError.errno
+        found = self._admin().describe_topics(full_names)
+        names = [topic["name"] for topic in found if topic["error_code"] == hidden]
+        if names:
+            raise refusal(self.bootstrap, f"to see topic {', '.join(names)}, which is there now")
 
     def _refused(self, operation: Operation, names: Iterable[str]) -> Sequence[str]:
         """Return the full names of topics with which this user may not do something, or may not even see."""

@@ -192,6 +192,13 @@ def test_only_an_administrator_creates_topics(parties: Parties) -> None:
         parties["operator"].create_topics([TopicSpec("new", 1, "delete", -1, 1000)])
 
 
+def test_whoever_may_create_a_topic_and_not_see_it_is_told(parties: Parties) -> None:
+    made = f"{parties.prefix}unseen"
+    parties.users.allow("founder", [Acl("topic", "literal", "CREATE", made)])
+    with pytest.raises(NotAllowed, match=f"to see topic {made}, which is there now: "):
+        parties["founder"].create_topics([TopicSpec("unseen", 1, "delete", -1, 1000)])
+
+
 def test_a_record_too_large_is_refused_before_it_is_sent_where_limits_may_not_be_asked_for(
     parties: Parties,
 ) -> None:
