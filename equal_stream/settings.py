@@ -58,6 +58,9 @@ class StoreSettings(Group):
 
     url: str = ""
     api_key: SecretStr | None = None
+    ca_file: Path | None = Field(
+        None, description="PEM of the authority that signed the server's certificate; default: the system's."
+    )
     prefer_grpc: bool = False
     prefix: str = Field("", description="Goes before collection names.")
     passages: str = Field(

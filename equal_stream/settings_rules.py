@@ -60,6 +60,13 @@ def _require_kafka_security(settings: Settings) -> None:
             raise ConfigurationError(f"kafka.{name} names {path}, which is not a file")
 
 
+def require_store_ready(settings: Settings) -> None:
+    """Require that what the connection to the store needs is there."""
+    path = settings.store.ca_file
+    if path is not None and not path.is_file():
+        raise ConfigurationError(f"store.ca_file names {path}, which is not a file")
+
+
 def require_llm_ready(settings: Settings) -> None:
     """Require everything that bounds what an LLM may cost; without an endpoint nothing is asked.
 
@@ -102,6 +109,7 @@ def require_passages_ready(settings: Settings) -> None:
 def require_role_ready(settings: Settings, role: str) -> None:
     """Require all that one role, run as a process of its own, needs."""
     require_transport_ready(settings)
+    require_store_ready(settings)
     if role == "embedder":
         require_passages_ready(settings)
     if role == "allocator":
@@ -113,10 +121,11 @@ def require_role_ready(settings: Settings, role: str) -> None:
         )
 
 
-def problems(settings: Settings, rules: Iterable[str] = ("transport", "passages", "llm")) -> list[str]:
+def problems(settings: Settings, rules: Iterable[str] = ("transport", "store", "passages", "llm")) -> list[str]:
     """Return the sentences of all rules that do not hold, for `config validate`."""
     checks = {
         "transport": require_transport_ready,
+        "store": require_store_ready,
         "passages": require_passages_ready,
         "llm": require_llm_ready,
     }

@@ -55,6 +55,11 @@ class QdrantCalls:
     def _sentence(self, error: Exception) -> str:
         if _status(error) in _REFUSED:
             return f"The Qdrant server at {self._where} refused the key: set EQUAL_STREAM_STORE__API_KEY."
+        if _is_distrust(error):
+            return (
+                f"The certificate of the Qdrant server at {self._where} is not trusted ({_reason(error)}): "
+                "name its authority's in EQUAL_STREAM_STORE__CA_FILE, and the server as it does."
+            )
         if _may_pass(error):
             return (
                 f"The Qdrant server at {self._where} does not answer ({_reason(error)}): start it, or "
@@ -71,7 +76,14 @@ def _status(error: BaseException) -> int | str | None:
     return str(code().name) if callable(code) else None
 
 
+def _is_distrust(error: BaseException) -> bool:
+    source = error.source if isinstance(error, ResponseHandlingException) else error
+    return "CERTIFICATE_VERIFY_FAILED" in str(source) or "certificate verify failed" in str(source).lower()
+
+
 def _may_pass(error: BaseException) -> bool:
+    if _is_distrust(error):
+        return False
     if isinstance(error, ResponseHandlingException):
         return isinstance(error.source, httpx.TransportError)
     if isinstance(error, ResourceExhaustedResponse):

@@ -41,6 +41,14 @@ CASES: list[tuple[Manifest, str]] = [
         },
         "key of a Qdrant server",
     ),
+    ({"storeTls": {"secretName": "s"}}, "does not begin with https://"),
+    (
+        {
+            "config": {"store": {"url": "https://qdrant:6333", "ca_file": "/ca"}},
+            "storeTls": {"secretName": "s"},
+        },
+        "use one of them",
+    ),
     (
         {"embedder": {"autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 2}}},
         "minReplicas is more than maxReplicas",

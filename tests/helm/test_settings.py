@@ -19,10 +19,11 @@ def settings_of(
     objects: list[Manifest], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Load the settings of a role as its container does: the mounted file, and variables from Secrets."""
-    certificates = tmp_path / "kafka"
-    certificates.mkdir(exist_ok=True)
-    for file in ("ca.crt", "user.crt", "user.key"):
-        (certificates / file).touch()
+    mounted = {f"/etc/equal-stream/{name}": tmp_path / name for name in ("kafka", "store")}
+    for certificates in mounted.values():
+        certificates.mkdir(exist_ok=True)
+        for file in ("ca.crt", "user.crt", "user.key"):
+            (certificates / file).touch()
     pod = role(objects, name)
     (volume,) = [each for each in pod["spec"]["volumes"] if each["name"] == "config"]
     (maps,) = [
@@ -31,7 +32,10 @@ def settings_of(
         if each["metadata"]["name"] == volume["configMap"]["name"] and each["kind"] == "ConfigMap"
     ]
     for file, text in maps["data"].items():
-        (tmp_path / file).write_text(text.replace("/etc/equal-stream/kafka", str(certificates)))
+        here = text
+        for directory, certificates in mounted.items():
+            here = here.replace(directory, str(certificates))
+        (tmp_path / file).write_text(here)
     for variable, value in environment(pod).items():
         if variable.startswith("EQUAL_STREAM_"):
             text = value.replace(CONFIG, str(tmp_path)) if isinstance(value, str) else "from-a-secret"
@@ -46,7 +50,7 @@ def test_each_role_accepts_what_it_is_given(
 ):
     settings = settings_of(chart.objects(values), name, tmp_path, monkeypatch)
     require_role_ready(settings, name)
-    assert problems(settings, ["transport", "passages"]) == []
+    assert problems(settings, ["transport", "store", "passages"]) == []
     assert settings.transport == "kafka"
     assert (settings.observability.host, settings.observability.port) == ("0.0.0.0", 8080)
 

@@ -23,7 +23,7 @@ EVERYTHING: Manifest = {
             "sasl_mechanism": "SCRAM-SHA-512",
             "sasl_plain_username": "u",
         },
-        "store": {"url": "http://qdrant:6333"},
+        "store": {"url": "https://qdrant:6333"},
         "llm": {"base_url": "http://llm/v1", "model": "m", "in_mtok_cost": 1, "out_mtok_cost": 1},
         "budget": {"usd_total": 1},
     },
@@ -31,6 +31,7 @@ EVERYTHING: Manifest = {
         name: {"name": "s"} for name in ("llmApiKey", "kafkaPassword", "kafkaKeyPassword", "storeApiKey")
     },
     "kafkaTls": {"secretName": "s", "certificate": "c", "key": "k"},
+    "storeTls": {"secretName": "s"},
     "ray": {
         "cluster": {"enabled": True, "workers": {"replicas": 1}},
         "auth": {"existingSecret": "s"},
@@ -53,6 +54,7 @@ SHOWN: dict[str, Any] = {  # a value other than the default, where its type does
     "pullSecrets": ["s"],
     "address": "ray://other:10001",
     "mode": "disabled",
+    "url": "https://other:6333",
     "size": "7Gi",
     "interval": "7s",
     "resources": {"requests": {"cpu": "7", "memory": "7Gi"}, "limits": {"memory": "7Gi"}},

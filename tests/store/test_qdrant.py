@@ -1,11 +1,9 @@
 """What is particular to a Qdrant server: outages, refusals, versions, races and lost answers."""
 
-import json
 import socket
 import threading
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import numpy as np
@@ -22,41 +20,12 @@ from equal_stream.store.factory import open_stores
 from equal_stream.store.qdrant import QdrantStore
 from equal_stream.store.qdrant_calls import QdrantCalls
 from equal_stream.store.qdrant_server import open_client
+from tests.store.scripted_server import ScriptedServer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect"),
     pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection"),
 ]
-
-
-class ScriptedServer(ThreadingHTTPServer):
-    """Answers with the statuses it was given, one a request, then tells its version."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answering)
-        self.statuses: list[int] = []
-        self.version = "1.20.0"
-        self.keys: list[str | None] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class _Answering(BaseHTTPRequestHandler):
-    server: ScriptedServer
-
-    def do_GET(self) -> None:
-        self.server.keys.append(self.headers.get("api-key"))
-        status = self.server.statuses.pop(0) if self.server.statuses else 200
-        body = json.dumps({"title": "qdrant", "version": self.server.version}).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture

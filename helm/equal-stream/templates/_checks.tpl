@@ -74,6 +74,14 @@
 {{- end -}}
 
 {{- define "equal-stream.checks.store" -}}
+{{- if .Values.storeTls.secretName -}}
+{{- if not (hasPrefix "https://" (default "" .Values.config.store.url)) -}}
+{{- fail "storeTls.secretName is set, but config.store.url does not begin with https://: name the Qdrant server so, or leave storeTls empty." -}}
+{{- end -}}
+{{- if .Values.config.store.ca_file -}}
+{{- fail "storeTls and config.store.ca_file both name the authority of the Qdrant server: use one of them." -}}
+{{- end -}}
+{{- end -}}
 {{- if not .Values.config.store.url -}}
 {{- if not (include "equal-stream.ray.address" .) -}}
 {{- fail "There is no place for passages that all pods can reach: set config.store.url to a Qdrant server, or have a Ray cluster keep them (ray.cluster.enabled, or ray.address)." -}}

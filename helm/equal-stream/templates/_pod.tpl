@@ -63,6 +63,11 @@ securityContext:
   mountPath: {{ include "equal-stream.tlsDir" . }}
   readOnly: true
 {{- end }}
+{{- if .Values.storeTls.secretName }}
+- name: store-tls
+  mountPath: {{ include "equal-stream.storeTlsDir" . }}
+  readOnly: true
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -81,6 +86,12 @@ securityContext:
   {{- end }}
 {{- with .root.Values.kafkaTls.secretName }}
 - name: kafka-tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- with .root.Values.storeTls.secretName }}
+- name: store-tls
   secret:
     secretName: {{ . }}
     defaultMode: 0440

@@ -2,6 +2,7 @@
 
 {{- define "equal-stream.dataDir" -}}/var/lib/equal-stream{{- end -}}
 {{- define "equal-stream.tlsDir" -}}/etc/equal-stream/kafka{{- end -}}
+{{- define "equal-stream.storeTlsDir" -}}/etc/equal-stream/store{{- end -}}
 
 {{- define "equal-stream.settings" -}}
 {{- $chosen := dict
@@ -20,6 +21,11 @@
 {{- end -}}
 {{- end -}}
 {{- $_ := set $chosen "kafka" $files -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.storeTls -}}
+{{- if .secretName -}}
+{{- $_ := set $chosen "store" (dict "ca_file" (printf "%s/%s" (include "equal-stream.storeTlsDir" $) .ca)) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite (deepCopy .Values.config) $chosen) -}}
