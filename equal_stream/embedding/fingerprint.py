@@ -2,8 +2,9 @@
 
 The hash is over the text with its white space folded. The signature estimates the Jaccard similarity of
 two texts' shingles (three words in a row; five characters in scripts that do not part words) to a standard
-error of .03 at .85. Its bands are keys under which a store finds candidates: texts that are alike to .85
-share a band with probability .9999, to .5 with .28; the signature then decides.
+error of .03 at .85. Some of its bands are keys under which a store finds candidates: texts that are alike to .9
+share one with probability .9999, to .85 with .997, to .5 with .17; the signature then decides. Keys are most of
+what a document costs in memory (an index of 21 would cost twice as much), so there are no more than it takes.
 
 Broder 1997, On the resemblance and containment of documents; Leskovec et al., Mining of Massive Datasets,
 chapter 3.
@@ -18,7 +19,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-_BANDS, _ROWS = 21, 6
+_BANDS, _ROWS = 21, 6  # fixed for ever: stored signatures depend on it
+_KEYS = 12  # of the bands, the first; documents of earlier releases are found under all
 _VALUES = _BANDS * _ROWS
 _WORDS_A_SHINGLE, _CHARACTERS_A_SHINGLE = 3, 5
 _CHUNK = 8_192  # shingles hashed at once: 4 MB
@@ -42,7 +44,7 @@ class Fingerprint:
     def bands(self) -> list[str]:
         """Return the keys under which near duplicates are looked for."""
         rows = np.ascontiguousarray(self.signature.reshape(_BANDS, _ROWS))
-        return [f"{band}:{xxhash.xxh64_hexdigest(row.tobytes())}" for band, row in enumerate(rows)]
+        return [f"{band}:{xxhash.xxh64_hexdigest(row.tobytes())}" for band, row in enumerate(rows[:_KEYS])]
 
     def similarity(self, signature: NDArray[np.uint16]) -> float:
         """Return the estimated Jaccard similarity to another text's signature, 0 to 1."""

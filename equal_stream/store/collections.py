@@ -8,6 +8,9 @@ Payload of a passage: `passage_id`, `doc_id`, `url`, `title`, `lang`, `start`, `
 
 Payload of a document: `url`, `doc_id`, `content_hash`, `bands` (keywords of the locality-sensitive hash),
 `fetched_at`, `passages` (ids), `source` (``topic/partition/offset``), `lang`, `title`.
+
+An index costs memory with every point (the embedded store keeps all of them there), so there is one only for
+what is looked for; points are found by id besides.
 """
 
 from equal_stream.errors import ConfigurationError
@@ -30,7 +33,7 @@ def passages(model: str, dimension: int, name: str = "passages") -> CollectionSp
     return CollectionSpec(
         name=name,
         dimension=dimension,
-        indexes={"doc_id": "keyword", "url": "keyword", "lang": "keyword", "cluster_id": "integer"},
+        indexes={"doc_id": "keyword", "cluster_id": "integer"},
         model=model,
     )
 
@@ -51,5 +54,5 @@ def passages_held(held: Identity, name: str) -> CollectionSpec:
 DOCUMENTS = CollectionSpec(
     name="documents",
     dimension=None,
-    indexes={"content_hash": "keyword", "bands": "keyword", "url": "keyword"},
+    indexes={"bands": "keyword"},
 )
