@@ -117,14 +117,21 @@ class Calibrated(Bystander):
     Predicted before anything is bought: pairs in proportion to a document's length, each worth less the
     more was extracted from its cluster and not replaced since. How fast it becomes redundant is learned:
     one posterior for each rate, weighted by how well it foresaw the answers.
+
+    Parameters
+    ----------
+    without
+        What to leave out: ``correlation`` between near clusters, ``lineage``, ``forgetting``.
     """
 
-    def __init__(self, game: Game, optimism: float = _OPTIMISM, correlated: bool = True) -> None:
+    def __init__(self, game: Game, optimism: float = _OPTIMISM, without: str = "") -> None:
         super().__init__(game)
         self._optimism = optimism
+        self._lineage = without != "lineage"
+        beliefs = {"correlation": {"shared": 0.0}, "forgetting": {"forget": 1.0}}.get(without, {})
         self._arms = Arms()
         self._rows = np.zeros(self.world.clusters, np.intp)
-        self._posteriors = [Posterior(**({} if correlated else {"shared": 0.0})) for _ in _HALVINGS]
+        self._posteriors = [Posterior(**beliefs) for _ in _HALVINGS]
         self._halvings = np.array(_HALVINGS)[:, None]
         self._evidence = np.zeros(len(_HALVINGS))
         self._extracted = np.zeros((len(_HALVINGS), self.world.clusters))
@@ -139,7 +146,7 @@ class Calibrated(Bystander):
         if parent >= 0:
             self._extracted[:, cluster] = self._extracted[:, parent]
         for posterior in self._posteriors:
-            if parent >= 0:
+            if parent >= 0 and self._lineage:
                 posterior.copy(row, int(self._rows[parent]))
             posterior.locate(row, self.world.centroids[cluster].astype(np.float32))
 
@@ -147,7 +154,7 @@ class Calibrated(Bystander):
         """Pass on what is known to the heir, if there is one."""
         row = int(self._rows[cluster])
         for posterior in self._posteriors:
-            if heir >= 0:
+            if heir >= 0 and self._lineage:
                 posterior.add(int(self._rows[heir]), row)
             posterior.clear(row)
         if heir >= 0:
@@ -247,7 +254,9 @@ PLAYERS: dict[str, Callable[[Game], Player]] = {
 
 TOLD: dict[str, Callable[[Game], Player]] = {
     "calibrated without optimism": partial(Calibrated, optimism=0.0),
-    "calibrated without correlation": partial(Calibrated, correlated=False),
+    "calibrated without correlation": partial(Calibrated, without="correlation"),
+    "calibrated without lineage": partial(Calibrated, without="lineage"),
+    "calibrated without forgetting": partial(Calibrated, without="forgetting"),
     "calibrated, told pairs and tokens": ToldPairs,
     "calibrated, told redundancy": ToldRedundancy,
     "calibrated, told worth and redundancy": ToldWorth,

@@ -44,7 +44,7 @@ _PROCESSES = {  # command line -> what it is called here; the first that is foun
     "run clusterer": "clusterer",
     "run allocator": "allocator",
     "ray::AllocatorActor": "allocator's actor",
-    "ray::ExtractionWorker": "extraction worker",
+    "ray::ExtractionActor": "extraction worker",
     "ray::StoreOwner": "store's owner",
     "equal-stream up": "up",
 }

@@ -121,7 +121,9 @@ def require_role_ready(settings: Settings, role: str) -> None:
         )
 
 
-def problems(settings: Settings, rules: Iterable[str] = ("transport", "store", "passages", "llm")) -> list[str]:
+def problems(
+    settings: Settings, rules: Iterable[str] = ("transport", "store", "passages", "llm")
+) -> list[str]:
     """Return the sentences of all rules that do not hold, for `config validate`."""
     checks = {
         "transport": require_transport_ready,

@@ -71,7 +71,9 @@ COMMANDS = (
     CommandEntry("status", "equal_stream.cli.status:status", "What runs, lag, money, pairs, clusters.", LOOK),
     CommandEntry("budget", "equal_stream.cli.budget:app", "Show the money, change caps, pause.", LOOK),
     CommandEntry("doctor", "equal_stream.cli.doctor:doctor", "Try each dependency and say what to do.", LOOK),
-    CommandEntry("topics", "equal_stream.cli.topics:app", "Create the topics.", LOOK),
+    CommandEntry(
+        "topics", "equal_stream.cli.topics:app", "Create and list the topics; least privileges.", LOOK
+    ),
     CommandEntry("config", "equal_stream.cli.config:app", "Show and validate the settings.", LOOK),
     CommandEntry(
         "reembed", "equal_stream.cli.reembed:reembed", "Fill a collection for another encoder.", LOOK

@@ -2,9 +2,9 @@
 
 The hash is over the text with its white space folded. The signature estimates the Jaccard similarity of
 two texts' shingles (three words in a row; five characters in scripts that do not part words) to a standard
-error of .03 at .85. Some of its bands are keys under which a store finds candidates: texts that are alike to .9
-share one with probability .9999, to .85 with .997, to .5 with .17; the signature then decides. Keys are most of
-what a document costs in memory (an index of 21 would cost twice as much), so there are no more than it takes.
+error of .03 at .85. Some of its bands are keys under which a store finds candidates: texts that are alike to
+.9 share one with probability .9999, to .85 with .997, to .5 with .17; the signature then decides. Keys are
+most of what a document costs in memory (21 cost nearly twice as much), so there are no more than it takes.
 
 Broder 1997, On the resemblance and containment of documents; Leskovec et al., Mining of Massive Datasets,
 chapter 3.
