@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BENCH  := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python
 
-.PHONY: help install demo test lint format schemas lock bench bench-allocation chaos helm-test clean
+.PHONY: help install demo test lint format schemas audit lock bench bench-allocation chaos helm-test clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 22
@@ -81,6 +81,9 @@ lint: install  ## Style, strict types, schema drift
 format: install  ## Apply the style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+audit: install  ## Ask whether a vulnerability is known in any pinned package
+	@$(BIN)/python -m deploy.dependency_audit
 
 schemas: install  ## Generate schemas/ from equal_stream/messages.py, and the schema of the chart's values
 	@$(BIN)/python -m equal_stream.schema schemas
