@@ -4,6 +4,7 @@
 program, 130 Ctrl-C, 141 the reader of the output went away; errors that carry their own code keep it.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -44,6 +45,9 @@ def _told(error: BaseException) -> tuple[int, str]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         case SystemExit(code=int(code)):
             sentence = ""
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            full = str(error.filename or "the data directory, or of the one for temporary files")
+            code, sentence = 1, f"equal-stream: the disk of {full} is full: make room, and start again"
         case OSError(strerror=str(), filename=filename) if filename:
             code, sentence = 1, f"equal-stream: {filename}: {error.strerror}"
         case OSError():

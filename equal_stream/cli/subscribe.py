@@ -16,6 +16,7 @@ from equal_stream.subscribe.outputs import JsonlOutput, PairOutput, open_to_appe
 from equal_stream.subscribe.selection import PairSelection
 from equal_stream.subscribe.subscriber import Subscriber
 from equal_stream.subscribe.table import LiveTable
+from equal_stream.transport.embedded.transport import FILE_NAME
 
 Format = Literal["jsonl", "table"]
 Begin = Literal["beginning", "end"]
@@ -49,6 +50,12 @@ def subscribe(  # noqa: PLR0917 - typer makes options of them, not positions
     stop = StopSignal()
     stop.listen()
     append = bool(group) or begin == "end"
+    if settings.transport == "embedded" and not (settings.data_dir / FILE_NAME).exists():
+        typer.echo(
+            f"no service has run under {settings.data_dir} yet: waiting for one to start there; "
+            "--data-dir names another directory",
+            err=True,
+        )
     with log_to_write(settings) as transport, _output(form, output, append=append) as chosen:
         subscriber = Subscriber(
             transport,

@@ -1,5 +1,6 @@
 """The frame: a table of commands, options that stand anywhere, errors as one sentence with a code."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -125,6 +126,18 @@ def test_ctrl_c_is_silent_and_code_130(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_file_error_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert report(PermissionError(13, "Permission denied", "/data/x"), Invocation()) == 1
     assert capsys.readouterr().err == "equal-stream: /data/x: Permission denied\n"
+
+
+@pytest.mark.parametrize(
+    ("named", "disk"),
+    [((), "the data directory, or of the one for temporary files"), (("/data/x",), "/data/x")],
+)
+def test_a_full_disk_is_said_with_what_to_do(
+    named: tuple[str, ...], disk: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(OSError(errno.ENOSPC, "No space left on device", *named), Invocation()) == 1
+    said = capsys.readouterr().err
+    assert said == f"equal-stream: the disk of {disk} is full: make room, and start again\n"
 
 
 def test_a_fault_of_the_program_is_one_sentence_too(capsys: pytest.CaptureFixture[str]) -> None:

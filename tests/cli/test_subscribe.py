@@ -107,3 +107,20 @@ def test_it_ends_when_the_reader_of_the_pipe_goes_away_though_no_pair_comes(log:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=30) in {0, 141}
+
+
+def test_a_directory_in_which_nothing_ran_is_named_and_waited_for(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--data-dir", str(tmp_path / "typo"), "--limit", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert f"no service has run under {tmp_path / 'typo'} yet" in process.stderr.readline().decode()
+    transport = open_log(tmp_path / "typo")
+    publish(transport, make_pair(1))
+    transport.close()
+    out, err = process.communicate(timeout=60)
+    assert numbers(out.decode().splitlines()) == ["id-0001"]
+    assert err == b""
+    assert process.returncode == 0
