@@ -28,10 +28,15 @@ class RunningRole(msgspec.Struct, frozen=True):
 def record_role(data_dir: Path, role: str, url: str) -> Path:
     """Write the file of this process and return its path.
 
-    A second process of the same role, such as another embedder, gets a name with its pid.
+    A second process of the same role, such as another embedder, gets a name with its pid. Files of processes
+    that were killed are removed.
     """
     directory = data_dir / "run"
     directory.mkdir(parents=True, exist_ok=True)
+    for left in directory.glob(f"{role}-*.json"):
+        dead = _read(left)
+        if dead is not None and not dead.is_alive():
+            left.unlink(missing_ok=True)
     path = directory / f"{role}.json"
     former = _read(path)
     if former is not None and former.pid != os.getpid() and former.is_alive():

@@ -6,6 +6,7 @@ On port 0 it takes a free port. Where it listens is written to `<data_dir>/run/<
 
 import json
 import logging
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,7 @@ from equal_stream.observability.health import Health
 from equal_stream.observability.run_files import forget_role, record_role
 
 _LOG = logging.getLogger(__name__)
+_PATIENCE_SECONDS = 30.0  # with who connects and asks nothing: each takes a thread
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - an address to replace, not to bind
 
 
@@ -47,13 +49,12 @@ class RoleServer:
         self.role = role
         self.health = health
         try:
-            self._server = ThreadingHTTPServer((host, port), _handler(role, health))
+            self._server = _Server((host, port), _handler(role, health))
         except OSError as error:
             raise ConfigurationError(
                 f"cannot listen on {host}:{port} ({error.strerror}); "
                 "set observability.port to a free port, or to 0 for any"
             ) from error
-        self._server.daemon_threads = True
         self.url = f"http://{_EVERYWHERE.get(host, host)}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, name="observability", daemon=True)
         self._thread.start()
@@ -76,10 +77,24 @@ class RoleServer:
             forget_role(self._run_file)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say what went wrong in the log; who asked and did not wait for the answer is nothing to say."""
+        del request
+        error = sys.exception()
+        if isinstance(error, ConnectionError | TimeoutError):
+            _LOG.debug("%s went away: %s", client_address, error)
+        else:
+            _LOG.error("an answer to %s failed", client_address, exc_info=error)
+
+
 def _handler(role: str, health: Health) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """Answers the four paths."""
 
+        timeout = _PATIENCE_SECONDS
         server_version = "equal-stream"
         sys_version = ""
 

@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,6 +141,43 @@ def test_a_second_process_of_a_role_gets_a_file_of_its_own(tmp_path: Path) -> No
         other.communicate(b"\n")
     assert [role.pid for role in running_roles(tmp_path)] == [os.getpid()]
     assert record_role(tmp_path, "embedder", "http://127.0.0.1:2") == file
+
+
+def test_files_of_killed_processes_go_away_when_one_of_their_role_starts(tmp_path: Path) -> None:
+    record_role(tmp_path, "embedder", "http://127.0.0.1:1")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    others = {name: tmp_path / "run" / f"{name}.json" for name in (f"embedder-{ended.pid}", "clusterer-7")}
+    for path in others.values():
+        path.write_text(json.dumps({"role": "embedder", "pid": ended.pid, "url": "http://127.0.0.1:3"}))
+    record_role(tmp_path, "embedder", "http://127.0.0.1:1")
+    assert [path.exists() for path in others.values()] == [False, True]
+
+
+def test_who_asks_and_does_not_wait_for_the_answer_leaves_no_traceback(
+    server: RoleServer, health: Health, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    def facts() -> dict[str, str]:
+        asked.set()
+        gone.wait(10)
+        return {"much": "x" * 10_000_000}  # more than the socket takes at once
+
+    health.report("slow", facts)
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset at close
+        connection.sendall(b"GET /status HTTP/1.0\r\n\r\n")
+        assert asked.wait(10)
+    with caplog.at_level("DEBUG", logger="equal_stream.observability.server"):
+        gone.set()
+        deadline = time.monotonic() + 10
+        while "went away" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert "went away" in caplog.text
+    assert "Traceback" not in capfd.readouterr().err
+    health.report("slow", dict)
+    assert get(server, "/status")[0] == 200
 
 
 def test_a_file_that_does_not_read_back_is_passed_over(tmp_path: Path) -> None:
