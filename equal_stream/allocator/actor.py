@@ -22,6 +22,7 @@ from equal_stream.errors import ConfigurationError
 from equal_stream.extraction.base import Pricing
 from equal_stream.messages import now
 from equal_stream.observability.logging import configure_logging
+from equal_stream.orphans import end_with_parent
 from equal_stream.reembedding.renewal import Renewal
 from equal_stream.settings import Settings
 from equal_stream.snapshots import SnapshotStore
@@ -50,6 +51,7 @@ class AllocatorActor:
 
     def __init__(self, settings: Settings) -> None:
         configure_logging(settings, "allocator")
+        end_with_parent()
         self._settings = settings
         self._stop = threading.Event()
         self._state: State = "starting"

@@ -18,6 +18,7 @@ from equal_stream.extraction.factory import make_worker
 from equal_stream.extraction.worker import ExtractionWorker
 from equal_stream.messages import JournalEntry
 from equal_stream.observability.logging import configure_logging
+from equal_stream.orphans import end_with_parent
 from equal_stream.settings import Settings
 from equal_stream.transport.factory import open_transport
 
@@ -29,6 +30,7 @@ class ExtractionActor:
 
     def __init__(self, settings: Settings) -> None:
         configure_logging(settings, "extractor")
+        end_with_parent()
         self._settings = settings
         self._worker: ExtractionWorker | None = None
         self._model = ("", 0)

@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 
+from equal_stream.orphans import end_with_parent
 from equal_stream.store.base import CollectionSpec
 from equal_stream.store.edge import IDENTITY_FILE, EdgeStore, names_in
 from equal_stream.store.identity import Identity, read_identity
@@ -29,6 +30,7 @@ class StoreOwner:
     """
 
     def __init__(self, root: str) -> None:
+        end_with_parent()  # or the owner of the next cluster waits for the files
         self._root = Path(root)
         self._stores: dict[str, EdgeStore] = {}
         self._opening = threading.Lock()
