@@ -108,7 +108,8 @@ def acls(
     """
     settings = settings_of(ctx)
     principals = _principals(principal or [])
-    parties = [each for each in PARTIES if not role or each in {_party(name) for name in role}]
+    chosen = [_party(name) for name in role or []]
+    parties = [each for each in PARTIES if not chosen or each in chosen]
     allowed = {each.name: each.acls(settings.topics.prefix, group or []) for each in parties}
     if as_json:
         print_json(

@@ -1,13 +1,13 @@
 """Known vulnerabilities of the pinned packages: asked of a database that this test plays."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from deploy.dependency_audit import KNOWN, NOT_ASKED, Pin, main, pins
+from tests.serving import serving
 
 
 class Database(ThreadingHTTPServer):
@@ -55,12 +55,8 @@ class _Answering(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def database() -> Iterator[Database]:
-    with Database() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
-        thread.start()
+    with serving(Database()) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def test_every_pinned_package_is_asked_about_and_nothing_known_passes(database: Database) -> None:

@@ -86,9 +86,9 @@ class Deployment:
         self.books = Books(self.transport)
         return self.transport
 
-    def tool(self, *arguments: str | Path) -> str:
-        """Run a command that ends by itself; return what it prints."""
-        done = subprocess.run(
+    def attempt(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        """Run a command that ends by itself, and may fail."""
+        return subprocess.run(
             [COMMAND, *arguments],
             env=self.environment,
             capture_output=True,
@@ -96,6 +96,10 @@ class Deployment:
             check=False,
             timeout=120,
         )
+
+    def tool(self, *arguments: str | Path) -> str:
+        """Run a command that ends by itself; return what it prints."""
+        done = self.attempt(*arguments)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout
 

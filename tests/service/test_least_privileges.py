@@ -1,7 +1,6 @@
 """A small crawl in which every party has a user of its own, and each user only the ACLs that we print."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from equal_stream.simulate.process import SimulatedLLM
 from equal_stream.topics import CONSUMED, EMBEDDED, TOPICS
 from equal_stream.transport.factory import open_transport
 from tests.acl_users import AclUsers
-from tests.service.deployment import COMMAND, Deployment
+from tests.service.deployment import Deployment
 from tests.service.documents import crawl, references, texts, write
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -43,17 +42,6 @@ class ByUsers(Deployment):
     ) -> None:
         super().__init__(directory, settings, environment)
         self.users = users
-
-    def attempt(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        """Run a command that may fail."""
-        return subprocess.run(
-            [COMMAND, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
 
     @contextmanager
     def by(self, party: str) -> Iterator[None]:

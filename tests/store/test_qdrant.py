@@ -1,7 +1,6 @@
 """What is particular to a Qdrant server: outages, refusals, versions, races and lost answers."""
 
 import socket
-import threading
 import uuid
 from collections.abc import Iterator
 
@@ -20,6 +19,7 @@ from equal_stream.store.factory import open_stores
 from equal_stream.store.qdrant import QdrantStore
 from equal_stream.store.qdrant_calls import QdrantCalls
 from equal_stream.store.qdrant_server import open_client
+from tests.serving import serving
 from tests.store.scripted_server import ScriptedServer
 
 pytestmark = [
@@ -30,12 +30,8 @@ pytestmark = [
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
-        thread.start()
+    with serving(ScriptedServer()) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from equal_stream.settings_rules import problems, require_role_ready
 from equal_stream.store.base import StoreUnavailable
 from equal_stream.store.qdrant_calls import QdrantCalls
 from equal_stream.store.qdrant_server import open_client
+from tests.serving import serving
 from tests.store.scripted_server import ScriptedServer
 
 
@@ -43,12 +43,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(certificates: Path) -> Iterator[ScriptedServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
-    with ScriptedServer(context) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
-        thread.start()
+    with serving(ScriptedServer(context)) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def at(server: ScriptedServer, ca_file: Path | None, seconds: float = 5) -> Settings:
