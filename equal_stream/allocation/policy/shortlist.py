@@ -83,6 +83,12 @@ class Shortlist:
             else:
                 return Pick(row, float(self._gains[top]), value)
 
+    def offered(self) -> NDArray[np.intp]:
+        """Return the rows (n,) on the list that can be bought now."""
+        table = self._table
+        rows = self._listing.rows[self._open]
+        return rows[table.waiting[rows] & (table.bytes[rows] <= self._market.largest_text)]
+
     def look_ahead(self, multipliers: NDArray[np.float32]) -> None:
         """Let passages join until those that a pull will probably take outdo all others.
 

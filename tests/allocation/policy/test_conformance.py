@@ -47,6 +47,27 @@ def test_a_propensity_is_the_frequency_with_which_the_passage_is_chosen(name):
 
 
 @pytest.mark.parametrize("name", ["calibrated", "retrieval"])
+def test_half_of_what_is_drawn_at_random_is_from_the_shortlist_and_the_propensities_say_so(name):
+    market, seen, said = example_market(passages=1200), Counter(), {}
+    for seed in range(4000):
+        market.rng = np.random.default_rng(seed)
+        choice = next(make_policy(name, exploration=0.5).pull(market, 1))
+        seen[choice.row] += 1
+        said[choice.row] = choice.propensity
+    best, *others = (round(each, 9) for each in sorted(set(said.values()), reverse=True))
+    listed = int(np.count_nonzero(market.candidates.listing.rows >= 0))
+    everywhere, near = 0.25 / 1200, 0.25 / listed
+    assert best == pytest.approx(0.5 + near + everywhere)
+    assert others == pytest.approx([near + everywhere, everywhere], rel=1e-4)
+    times = Counter()
+    for row, count in seen.items():
+        times[round(said[row], 9)] += count
+    for propensity, rows in ((best, 1), (others[0], listed - 1), (others[1], 1200 - listed)):
+        share = propensity * rows
+        assert abs(times[propensity] / 4000 - share) < 4 * np.sqrt(share / 4000)
+
+
+@pytest.mark.parametrize("name", ["calibrated", "retrieval"])
 def test_the_drawn_share_of_tickets_is_about_the_exploration(name):
     choices = buy(make_policy(name, exploration=0.25), example_market(passages=3000), 800)
     assert len(choices) == 800
