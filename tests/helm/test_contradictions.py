@@ -6,6 +6,7 @@ from tests.helm.chart import MINIMAL, Chart, Manifest, Refused, merged
 
 LLM = {"base_url": "http://vllm:8000/v1", "model": "m", "in_mtok_cost": 0, "out_mtok_cost": 0}
 SASL = {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512"}
+USER = {"name": "u", "passwordSecret": "s"}
 CASES: list[tuple[Manifest, str]] = [
     ({"config": {"kafka": {"bootstrap_servers": ""}}}, "No Kafka broker is named"),
     ({"config": {"kafka": {"security_protocol": "SASL_SSL"}}}, "set config.kafka.sasl_mechanism"),
@@ -24,6 +25,17 @@ CASES: list[tuple[Manifest, str]] = [
         },
         "use one of them",
     ),
+    ({"embedder": {"kafkaUser": {"name": "u"}}}, "embedder.kafkaUser needs both name and passwordSecret"),
+    (
+        {"topics": {"kafkaUser": {"passwordSecret": "s"}}},
+        "topics.kafkaUser needs both name and passwordSecret",
+    ),
+    ({"clusterer": {"kafkaUser": USER}}, "clusterer.kafkaUser.name is set, but Kafka asks for no name"),
+    (
+        {"config": {"kafka": SASL}, "embedder": {"kafkaUser": USER}, "clusterer": {"kafkaUser": USER}},
+        "or allocator.kafkaUser",
+    ),
+    ({"allocator": {"kafkaUser": {"tlsSecret": "s"}}}, "set kafkaTls.secretName, kafkaTls.certificate"),
     ({"config": {"llm": {**LLM, "model": ""}}}, "set config.llm.model"),
     ({"config": {"llm": {**LLM, "out_mtok_cost": None}}}, "without its prices"),
     ({"config": {"llm": LLM}}, "without a cap"),

@@ -42,6 +42,10 @@ EVERYTHING: Manifest = {
 BESIDE: dict[tuple[str, ...], Manifest] = {
     ("config", "kafka", "security_protocol"): {"kafkaTls": {"secretName": ""}},
     ("allocator", "persistence"): {"ray": {"cluster": {"enabled": False}, "auth": {"existingSecret": ""}}},
+    **{
+        (component, "kafkaUser"): {component: {"kafkaUser": {"name": "own", "passwordSecret": "own"}}}
+        for component in ("embedder", "clusterer", "allocator", "topics")
+    },
     ("embedder", "autoscaling"): {"embedder": {"autoscaling": {"enabled": True}}},
     ("metrics", "podMonitor"): {"metrics": {"podMonitor": {"enabled": True}}},
     ("metrics", "serviceMonitor"): {"metrics": {"serviceMonitor": {"enabled": True}}},

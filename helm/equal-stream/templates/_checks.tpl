@@ -2,6 +2,7 @@
 
 {{- define "equal-stream.checks" -}}
 {{- include "equal-stream.checks.kafka" . -}}
+{{- include "equal-stream.checks.kafkaUsers" . -}}
 {{- include "equal-stream.checks.llm" . -}}
 {{- include "equal-stream.checks.ray" . -}}
 {{- include "equal-stream.checks.store" . -}}
@@ -21,9 +22,6 @@
 {{- if not $mechanism -}}
 {{- fail (printf "config.kafka.security_protocol is %s: set config.kafka.sasl_mechanism to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER." $protocol) -}}
 {{- end -}}
-{{- if and (or (eq $mechanism "PLAIN") (hasPrefix "SCRAM" $mechanism)) (not (and $kafka.sasl_plain_username $password)) -}}
-{{- fail (printf "Kafka's %s needs a user and a password: set config.kafka.sasl_plain_username and secrets.kafkaPassword.name." $mechanism) -}}
-{{- end -}}
 {{- else if or $mechanism $password -}}
 {{- fail (printf "A SASL mechanism or password is set, but config.kafka.security_protocol is %s: set it to SASL_SSL or SASL_PLAINTEXT." $protocol) -}}
 {{- end -}}
@@ -38,6 +36,28 @@
 {{- if or $kafka.ssl_cafile $kafka.ssl_certfile $kafka.ssl_keyfile -}}
 {{- fail "kafkaTls and config.kafka.ssl_… both name certificate files: use one of them." -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "equal-stream.checks.kafkaUsers" -}}
+{{- $mechanism := default "" .Values.config.kafka.sasl_mechanism -}}
+{{- $named := or (eq $mechanism "PLAIN") (hasPrefix "SCRAM" $mechanism) -}}
+{{- $files := .Values.kafkaTls -}}
+{{- range $component := concat (list "embedder" "clusterer" "allocator") (ternary (list "topics") (list) .Values.topics.create) -}}
+{{- $own := (index $.Values $component).kafkaUser -}}
+{{- $user := include "equal-stream.kafkaUser" (dict "root" $ "component" $component) | fromYaml -}}
+{{- if ne (empty $own.name) (empty $own.passwordSecret) -}}
+{{- fail (printf "%s.kafkaUser needs both name and passwordSecret: set both, or none of them." $component) -}}
+{{- end -}}
+{{- if and $own.name (not $named) -}}
+{{- fail (printf "%s.kafkaUser.name is set, but Kafka asks for no name: set config.kafka.sasl_mechanism to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512." $component) -}}
+{{- end -}}
+{{- if and $named (not (and $user.name $user.password.name)) -}}
+{{- fail (printf "Kafka's %s needs a user and a password: set config.kafka.sasl_plain_username and secrets.kafkaPassword.name, or %s.kafkaUser." $mechanism $component) -}}
+{{- end -}}
+{{- if and $own.tlsSecret (not (and $files.secretName $files.certificate $files.key)) -}}
+{{- fail (printf "%s.kafkaUser.tlsSecret is set, but kafkaTls does not say under which names its files are: set kafkaTls.secretName, kafkaTls.certificate and kafkaTls.key." $component) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

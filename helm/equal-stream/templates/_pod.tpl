@@ -73,7 +73,10 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* The volumes behind the mounts. `claim` is the claim for the data directory; empty: it is not kept. */}}
+{{/*
+The volumes behind the mounts. Takes root, component (whose Kafka user it is) and claim: that for the data
+directory; empty: it is not kept.
+*/}}
 {{- define "equal-stream.volumes" -}}
 - name: tmp
   emptyDir: {}
@@ -84,11 +87,32 @@ securityContext:
   {{- else }}
   emptyDir: {}
   {{- end }}
-{{- with .root.Values.kafkaTls.secretName }}
+{{- $user := include "equal-stream.kafkaUser" . | fromYaml }}
+{{- with .root.Values.kafkaTls }}
+{{- if eq .secretName $user.certificate }}
+{{- if .secretName }}
 - name: kafka-tls
   secret:
-    secretName: {{ . }}
+    secretName: {{ .secretName }}
     defaultMode: 0440
+{{- end }}
+{{- else }}
+- name: kafka-tls
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- with .ca }}
+      - secret:
+          name: {{ $.root.Values.kafkaTls.secretName }}
+          items:
+            - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
+      - secret:
+          name: {{ $user.certificate }}
+          items:
+            - {key: {{ .certificate }}, path: {{ .certificate }}}
+            - {key: {{ .key }}, path: {{ .key }}}
+{{- end }}
 {{- end }}
 {{- with .root.Values.storeTls.secretName }}
 - name: store-tls

@@ -89,5 +89,5 @@ spec:
     - name: shared-memory
       emptyDir: {medium: Memory, sizeLimit: 256Mi}
     {{- end }}
-    {{- include "equal-stream.volumes" (dict "root" $root "claim" .claim) | nindent 4 }}
+    {{- include "equal-stream.volumes" (dict "root" $root "component" .component "claim" .claim) | nindent 4 }}
 {{- end -}}

@@ -31,11 +31,27 @@
 {{- toYaml (mergeOverwrite (deepCopy .Values.config) $chosen) -}}
 {{- end -}}
 
+{{/*
+The Kafka user of a component as YAML: name, password (a Secret's name and key) and certificate (the Secret that
+has it and its key). What is its own stands in the component's values, what is everybody's under config, secrets
+and kafkaTls. Takes a dict with root and component.
+*/}}
+{{- define "equal-stream.kafkaUser" -}}
+{{- $values := .root.Values -}}
+{{- $own := (index $values .component).kafkaUser -}}
+{{- $password := ternary (dict "name" $own.passwordSecret "key" $own.passwordKey) $values.secrets.kafkaPassword (ne "" $own.name) -}}
+{{- dict
+  "name" (default "" (coalesce $own.name $values.config.kafka.sasl_plain_username))
+  "password" $password
+  "certificate" (default $values.kafkaTls.secretName $own.tlsSecret) | toYaml -}}
+{{- end -}}
+
 {{/* The secrets of the service as environment variables. Takes a dict with root and component. */}}
 {{- define "equal-stream.secrets" -}}
 {{- $secrets := .root.Values.secrets -}}
+{{- $user := include "equal-stream.kafkaUser" . | fromYaml -}}
 {{- $wanted := dict
-  "EQUAL_STREAM_KAFKA__SASL_PLAIN_PASSWORD" $secrets.kafkaPassword
+  "EQUAL_STREAM_KAFKA__SASL_PLAIN_PASSWORD" $user.password
   "EQUAL_STREAM_KAFKA__SSL_PASSWORD" $secrets.kafkaKeyPassword -}}
 {{- if has .component (list "embedder" "clusterer" "allocator") -}}
 {{- $_ := set $wanted "EQUAL_STREAM_STORE__API_KEY" $secrets.storeApiKey -}}
@@ -43,6 +59,10 @@
 {{- if eq .component "allocator" -}}
 {{- $_ := set $wanted "EQUAL_STREAM_LLM__API_KEY" $secrets.llmApiKey -}}
 {{- end -}}
+{{- with (index .root.Values .component).kafkaUser.name }}
+- name: EQUAL_STREAM_KAFKA__SASL_PLAIN_USERNAME
+  value: {{ . | quote }}
+{{- end }}
 {{- range $variable, $secret := $wanted }}
 {{- if $secret.name }}
 - name: {{ $variable }}
