@@ -9,12 +9,25 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 
 
 class Group(BaseModel):
     """A branch of the tree; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _fit_for_a_header(key: SecretStr | None) -> SecretStr | None:
+    """Refuse a key that no HTTP header can carry: HTTP clients repeat such a key in their error."""
+    text = "" if key is None else key.get_secret_value()
+    if text != text.strip() or not (text.isascii() and text.isprintable()):
+        raise PydanticCustomError(
+            "header_text",
+            "printable ASCII without a space or a line break at its ends (a file that holds a key often ends "
+            "in one)",
+        )
+    return key
 
 
 class TopicSettings(Group):
@@ -69,6 +82,8 @@ class StoreSettings(Group):
         description="The collection of passages; another one for another encoder.",
     )
     timeout_seconds: float = Field(30.0, gt=0)
+
+    _header = field_validator("api_key")(_fit_for_a_header)
 
     @field_validator("passages")
     @classmethod
@@ -172,6 +187,8 @@ class LLMSettings(Group):
     max_output_tokens: int = Field(1024, gt=0)
     max_retries: int = Field(5, ge=0, description="Retries of calls that were certainly not billed.")
     temperature: float | None = Field(None, ge=0)
+
+    _header = field_validator("api_key")(_fit_for_a_header)
 
 
 class ExtractionSettings(Group):

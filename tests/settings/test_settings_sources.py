@@ -154,6 +154,26 @@ def test_a_wrong_secret_is_not_repeated(tmp_path: Path) -> None:
     assert "hunter2" not in sentence(write(tmp_path, "llm:\n  api_key: [hunter2]\n"))
 
 
+@pytest.mark.parametrize("key", ["llm.api_key", "store.api_key"])
+@pytest.mark.parametrize("wrong", ["hunter2\n", " hunter2", "hunter2\0", "hunter2é"])
+def test_a_key_that_no_http_header_can_carry_is_refused_before_a_client_repeats_it(
+    key: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "\0" in wrong:  # no variable can hold it
+        said = sentence(flags={key: wrong})
+    else:
+        monkeypatch.setenv(environment_name(tuple(key.split("."))), wrong)
+        said = sentence()
+    assert "without a space or a line break at its ends" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("key", ["llm.api_key", "store.api_key"])
+def test_a_key_may_be_empty_or_hold_spaces_within(key: str) -> None:
+    for right in ("", "hunter2", "hunter 2", "a.b-c_d/e+f=="):
+        load_settings(flags={key: right})
+
+
 def test_a_file_that_cannot_be_used_gets_one_sentence(tmp_path: Path) -> None:
     assert "cannot be read (No such file or directory)" in sentence(tmp_path / "absent.yaml")
     assert "line 3 is not valid YAML" in sentence(write(tmp_path, "llm:\n  model: [\n"))
