@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class ScriptedServer(ThreadingHTTPServer):
-    """Answers with the statuses it was given, one a request, then tells its version.
+    """Answers with the statuses it was given, one a request, then tells its version; it has no collections.
 
     `keys` are the API keys that requests carried. With a `context` it speaks TLS.
     """
@@ -30,7 +30,10 @@ class _Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.keys.append(self.headers.get("api-key"))
         status = self.server.statuses.pop(0) if self.server.statuses else 200
-        body = json.dumps({"title": "qdrant", "version": self.server.version}).encode()
+        told: dict[str, object] = {"title": "qdrant", "version": self.server.version}
+        if self.path == "/collections":
+            told = {"result": {"collections": []}}
+        body = json.dumps(told).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 from qdrant_client import QdrantClient
 
+from equal_stream.checkup.store import store as check_store
 from equal_stream.errors import ConfigurationError
 from equal_stream.settings import Settings, StoreSettings
 from equal_stream.settings_rules import problems, require_role_ready
@@ -75,6 +76,15 @@ def test_a_server_that_is_not_trusted_gets_no_key_and_is_not_asked_again(
     assert server.url in str(refused.value)
     assert "s3cret" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_doctor_trusts_whom_the_roles_trust(server: ScriptedServer, certificates: Path) -> None:
+    assert check_store(at(server, certificates / "server.pem"))[0] == "ok"
+    server.keys.clear()
+    verdict, found, advice = check_store(at(server, certificates / "other.pem"))
+    assert (verdict, server.keys) == ("failed", [])
+    assert "EQUAL_STREAM_STORE__CA_FILE" in found
+    assert "store.ca_file" in advice
 
 
 def test_grpc_trusts_the_same_authority(server: ScriptedServer, certificates: Path) -> None:
