@@ -3,6 +3,9 @@
     python -m deploy.dependency_audit                  # 1: something is known; 3: nobody could be asked
     python -m deploy.dependency_audit --if-reachable   # for CI: where nobody can be asked, says so and passes
 
+Only a question that got no answer is taken for a database out of reach. Anything else that goes wrong (2)
+fails in CI as well, or a lock that cannot be read would pass for ever.
+
 `uv audit` asks the OSV database. It reads a project's uv.lock, which this repository does not keep (it would
 name package indexes), so one is made for the occasion from the pins; nothing is resolved or downloaded.
 """
@@ -18,11 +21,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 LOCKS = (Path("requirements/lock.txt"), Path("requirements/uv.txt"))
-KNOWN, NOT_ASKED = 1, 3  # exit codes
-_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
+KNOWN, BROKEN, NOT_ASKED = 1, 2, 3  # exit codes
+_PIN = re.compile(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.+!_-]+) *([;\\].*)?")
+_NO_PIN = re.compile(r" |#|$")  # hashes and comments go on below a pin
+_QUESTION = "/v1/querybatch"  # where OSV is asked about all packages at once
+_DETAILS = re.compile(r"/v1/vulns/([A-Za-z0-9._-]+)")  # asked of each vulnerability that its answer names
 _SOURCE = (
     '{ registry = "http://127.0.0.1:9/simple" }'  # nobody: what is yanked is not asked, and refused at once
 )
+
+
+class NotAudited(Exception):
+    """Nobody was asked, for a reason that lies here."""
 
 
 class Pin(NamedTuple):
@@ -33,9 +43,21 @@ class Pin(NamedTuple):
 
 
 def pins(locks: Sequence[Path] = LOCKS) -> list[Pin]:
-    """Return the packages in hashed requirement files; some have another version for each Python."""
-    found = (pin for lock in locks for pin in _PIN.findall(lock.read_text(encoding="utf-8")))
-    return sorted({Pin(*pin) for pin in found})
+    """Return the packages in hashed requirement files; some have another version for each Python.
+
+    Raises `NotAudited` where something in them is not pinned, as nobody would be asked about it.
+    """
+    found = set()
+    for lock in locks:
+        for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), 1):
+            pin = _PIN.fullmatch(line)
+            if pin is not None:
+                found.add(Pin(pin[1], pin[2]))
+            elif not _NO_PIN.match(line):
+                raise NotAudited(f"line {number} of {lock} pins no version ({line.strip()[:80]})")
+    if not found:
+        raise NotAudited(f"nothing is pinned in {', '.join(map(str, locks))}")
+    return sorted(found)
 
 
 def write_project(directory: Path, versions: Sequence[Pin]) -> None:
@@ -89,20 +111,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--service-url", help="another server with OSV's interface")
     given = parser.parse_args(arguments)
-    versions = pins()
+    try:
+        versions = pins(LOCKS)
+    except (OSError, NotAudited) as error:
+        return _broken(error)
     options = [f"--ignore={each}" for each in given.ignore]
     options += [f"--service-url={given.service_url}"] if given.service_url else []
-    done = audit(versions, options)
+    try:
+        done = audit(versions, options)
+    except OSError as error:
+        return _broken(f"uv cannot be started: {error}; run `make install`")
     if done.returncode in {0, KNOWN}:
         print(f"{len(versions)} pinned packages: {(done.stdout + done.stderr).strip()}")
         return done.returncode
-    why = done.stderr.strip().splitlines()[-1].strip() if done.stderr.strip() else "no reason given"
+    why = " ".join(done.stderr.split()) or "no reason given"
+    if named := _DETAILS.search(why):
+        print(
+            f"{len(versions)} pinned packages: {named[1]} is known in one of them, and what it is could not "
+            f"be asked ({why})",
+            file=sys.stderr,
+        )
+        return KNOWN
+    if _QUESTION not in why:
+        return _broken(why)
     print(
         f"{len(versions)} pinned packages were NOT audited: the database of vulnerabilities cannot be asked "
         f"from here ({why}); run `make audit` where it can",
         file=sys.stderr,
     )
     return 0 if given.if_reachable else NOT_ASKED
+
+
+def _broken(why: object) -> int:
+    print(f"the pinned packages were NOT audited: {why}", file=sys.stderr)
+    return BROKEN
 
 
 if __name__ == "__main__":
