@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
+# The largest caps: more than anybody has, and a state that holds them can still be saved and shown.
+MOST_USD, MOST_TOKENS = 1e15, 10**18
+AmountCap = Annotated[float, msgspec.Meta(ge=0, le=MOST_USD)]
+TokenCap = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 
 
 def now() -> datetime:
@@ -160,10 +164,10 @@ class BudgetChange(Message, frozen=True, kw_only=True):
 
     change: Literal["configured", "set", "pause", "resume"]
     at: datetime
-    usd_total: Amount | None = None
-    usd_per_hour: Amount | None = None
-    tokens_total: Count | None = None
-    tokens_per_hour: Count | None = None
+    usd_total: AmountCap | None = None
+    usd_per_hour: AmountCap | None = None
+    tokens_total: TokenCap | None = None
+    tokens_per_hour: TokenCap | None = None
 
 
 class LedgerEntry(Message, frozen=True, kw_only=True):

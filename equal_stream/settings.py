@@ -11,11 +11,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
+from equal_stream.messages import MOST_TOKENS, MOST_USD
+
 
 class Group(BaseModel):
     """A branch of the tree; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 def _fit_for_a_header(key: SecretStr | None) -> SecretStr | None:
@@ -166,10 +168,10 @@ class AllocationSettings(Group):
 class BudgetSettings(Group):
     """The caps; unset means no such cap, and an LLM needs at least one total."""
 
-    usd_total: float | None = Field(None, ge=0)
-    usd_per_hour: float | None = Field(None, ge=0)
-    tokens_total: int | None = Field(None, ge=0)
-    tokens_per_hour: int | None = Field(None, ge=0)
+    usd_total: float | None = Field(None, ge=0, le=MOST_USD)
+    usd_per_hour: float | None = Field(None, ge=0, le=MOST_USD)
+    tokens_total: int | None = Field(None, ge=0, le=MOST_TOKENS)
+    tokens_per_hour: int | None = Field(None, ge=0, le=MOST_TOKENS)
 
 
 class LLMSettings(Group):

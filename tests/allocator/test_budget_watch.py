@@ -7,7 +7,7 @@ import pytest
 
 from equal_stream import topics
 from equal_stream.allocation.caps import KEYS, change_of
-from equal_stream.messages import BudgetChange, now
+from equal_stream.messages import MOST_TOKENS, MOST_USD, BudgetChange, now
 from equal_stream.settings import BudgetSettings
 from equal_stream.transport.base import OutgoingRecord
 from tests.allocator.world import PRICES, PromptWorkers, World, run
@@ -169,3 +169,37 @@ def test_what_is_no_change_becomes_a_dead_letter_and_changes_nothing(world: Worl
     assert service.core.status(world.tick()).budget.usd_total == 1.0
     assert reserved(world) == 4
     service.close()
+
+
+@pytest.mark.parametrize("cap", [b'"tokens_total":18446744073709551616', b'"usd_per_hour":1.7e308'])
+def test_a_cap_beyond_all_measure_is_no_change_and_ends_no_allocator(world: World, cap: bytes) -> None:
+    service = world.service(PromptWorkers())
+    service.recover()
+    producer = world.transport.producer()
+    record = b'{"change":"set","at":"2026-01-01T00:00:00Z",' + cap + b"}"
+    producer.send(OutgoingRecord(topics.BUDGET.name, b"caps", record))
+    producer.close()
+    crawl(world, 0)
+    run(service)
+    assert reserved(world) == 4
+    assert service.look() is not None
+    service.snapshot()
+    service.close()
+
+
+def test_an_allocator_under_the_largest_caps_can_be_shown_saved_and_started_again(world: World) -> None:
+    largest = BudgetSettings(
+        usd_total=MOST_USD, usd_per_hour=MOST_USD, tokens_total=MOST_TOKENS, tokens_per_hour=MOST_TOKENS
+    )
+    service = world.service(PromptWorkers())
+    service.recover()
+    say(world, change_of("set", largest, now()))
+    crawl(world, 0)
+    run(service)
+    assert service.look() is not None
+    service.snapshot()
+    service.close()
+    again = world.service(PromptWorkers())
+    again.recover()
+    assert again.core.holdings.budget.caps == largest
+    again.close()

@@ -139,7 +139,9 @@ def test_a_pause_is_seen_until_somebody_resumes(shell: Shell, log: Transport) ->
     [
         ((), "name a cap: --usd-total, --usd-per-hour, --tokens-total, --tokens-per-hour"),
         (("--usd-total", "nan"), "--usd-total"),
-        (("--usd-total", "inf"), "--usd-total is inf"),
+        (("--usd-total", "inf"), "--usd-total"),
+        (("--usd-per-hour", "1e308"), "--usd-per-hour"),
+        (("--tokens-total", str(2**64)), "--tokens-total"),
         (("--usd-total", "-1"), "--usd-total"),
         (("--tokens-total", "many"), "--tokens-total"),
     ],

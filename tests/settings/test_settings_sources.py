@@ -141,6 +141,8 @@ def test_a_wrong_value_names_where_what_and_what_was_expected(tmp_path: Path) ->
         "transport on the command line is \"kafak\"; expected 'embedded' or 'kafka'"
     )
     assert "expected 0 or more" in sentence(flags={"budget.usd_total": "-1"})
+    assert "expected a finite number" in sentence(flags={"llm.in_mtok_cost": "inf"})
+    assert "expected 1e+18 or less" in sentence(flags={"budget.tokens_total": str(2**64)})
     assert "expected true or false" in sentence(flags={"store.prefer_grpc": "maybe"})
 
 
