@@ -1,8 +1,9 @@
 """The caps in force: those of the settings, as changed since, and whether buying is paused.
 
 What was said last holds. An operator's change holds for the settings it was made over: when the allocator
-starts with other caps in its settings, it says so, and what was changed before is void. A pause holds until
-somebody resumes.
+starts with other caps in its settings, it says so, and what was changed before is void; but for caps
+that were lowered before any allocator ran, which its settings do not raise. A pause holds until somebody
+resumes.
 """
 
 from datetime import datetime
@@ -64,3 +65,14 @@ def caps_of(change: BudgetChange) -> BudgetSettings:
 def change_of(kind: Literal["configured", "set"], caps: BudgetSettings, at: datetime) -> BudgetChange:
     """Return the record that names caps."""
     return BudgetChange(change=kind, at=at, **{cap: getattr(caps, cap) for cap in CAPS})
+
+
+def lowest(first: BudgetSettings, second: BudgetSettings) -> BudgetSettings:
+    """Return for each cap the lower of two; one that only one of them has counts."""
+    pairs = ((cap, getattr(first, cap), getattr(second, cap)) for cap in CAPS)
+    return BudgetSettings(
+        **{
+            cap: min((each for each in (one, other) if each is not None), default=None)
+            for cap, one, other in pairs
+        }
+    )

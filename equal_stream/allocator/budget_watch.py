@@ -7,11 +7,12 @@ import logging
 from collections.abc import Iterable
 
 from equal_stream import topics
-from equal_stream.allocation.caps import KEYS, CapsInForce, change_of
+from equal_stream.allocation.caps import KEYS, CapsInForce, change_of, lowest
 from equal_stream.allocation.core import AllocatorCore
 from equal_stream.allocator.reading import read_to_end
 from equal_stream.errors import InvalidRecord
 from equal_stream.messages import BudgetChange, now
+from equal_stream.settings import BudgetSettings
 from equal_stream.transport.base import Producer, Record, Transport
 from equal_stream.transport.codec import decode, encode
 
@@ -25,6 +26,7 @@ class BudgetWatch:
 
     1. Read everything that was said.
     2. If the settings' caps are not those that an allocator told last, tell them: they hold from here on.
+       What was set before any allocator ran holds over them where it is lower, and is told again.
 
     Parameters
     ----------
@@ -41,15 +43,29 @@ class BudgetWatch:
         self._fold(read_to_end(transport, [topics.BUDGET.name]))
         # 2. Tell.
         if self._in_force.configured != configured:
-            if self._in_force.changed_at is not None:
-                _LOG.warning("the settings have other caps than before: what was changed since is void")
-            told = change_of("configured", configured, now())
+            told = [change_of("configured", configured, now()), *self._beforehand(configured)]
             with producer.transaction() as transaction:
-                transaction.send(encode(told, topic=topics.BUDGET.name, key=KEYS[told.change], source=SOURCE))
-            self._in_force.apply(told)
+                for each in told:
+                    transaction.send(
+                        encode(each, topic=topics.BUDGET.name, key=KEYS[each.change], source=SOURCE)
+                    )
+            for each in told:
+                self._in_force.apply(each)
         self._heed()
         self._reader = transport.reader([topics.BUDGET.name])
         self._reader.seek(end)
+
+    def _beforehand(self, configured: BudgetSettings) -> list[BudgetChange]:
+        """Return what was set before any allocator ran, as far as it lowers a cap of the settings."""
+        said = self._in_force
+        if said.changed_at is None:
+            return []
+        lower = lowest(configured, said.caps)
+        if said.configured is None and lower != configured:
+            _LOG.warning("lowered before the first start: %s", lower.model_dump(exclude_none=True))
+            return [change_of("set", lower, said.changed_at)]
+        _LOG.warning("the settings have other caps than before: what was changed since is void")
+        return []
 
     def look(self) -> bool:
         """Heed what was said since the last look; tell whether anything was."""

@@ -157,6 +157,20 @@ def test_other_settings_at_a_start_win_over_what_was_changed_before(world: World
     assert said(world) == ["configured", "set", "configured"]
 
 
+def test_a_cap_lowered_before_the_first_start_holds_and_one_raised_does_not(world: World) -> None:
+    world.settings = world.settings.model_copy(
+        update={"budget": BudgetSettings(usd_total=2.0, tokens_total=1_000)}
+    )
+    set_caps(world, usd_total=0.25, tokens_total=9_000, tokens_per_hour=500)
+    held = BudgetSettings(usd_total=0.25, tokens_total=1_000, tokens_per_hour=500)
+    for _ in range(2):
+        service = world.service(PromptWorkers())
+        service.recover()
+        assert service.core.holdings.budget.caps == held
+        service.close()
+    assert said(world) == ["set", "configured", "set"]
+
+
 def test_what_is_no_change_becomes_a_dead_letter_and_changes_nothing(world: World) -> None:
     service = world.service(PromptWorkers())
     service.recover()
