@@ -3,7 +3,7 @@
 A role that keeps state writes a snapshot *before* it commits the positions that the snapshot stands at.
 After a crash between the two, the newest snapshot is ahead of the log, and the one before it matches:
 so at least two are kept. Files are complete or absent (written aside, synced, renamed), and one that
-does not read back is passed over.
+is damaged is passed over. Whatever else lies in the directory is not ours and is let alone.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from equal_stream.errors import EqualStreamError
+from equal_stream.errors import ConfigurationError, EqualStreamError
 from equal_stream.steps import Step, passed
 from equal_stream.transport.base import Positions, TopicPartition
 
@@ -25,6 +25,10 @@ _SUFFIX = ".snapshot"
 
 class SnapshotNotWritten(EqualStreamError):
     """The disk is full, or may not be written: what was to be committed with the snapshot must not be."""
+
+
+class SnapshotForeign(ConfigurationError):
+    """A file that bears a snapshot's name may not be read, or is none that this release knows."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -53,6 +57,11 @@ def _nested(positions: Mapping[TopicPartition, int]) -> dict[str, dict[int, int]
     for (topic, partition), offset in positions.items():
         nested.setdefault(topic, {})[partition] = offset
     return nested
+
+
+def _ahead(positions: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> set[str]:
+    """Return the topics in which some position lies beyond the end."""
+    return {at[0] for at, offset in positions.items() if offset > ends.get(at, offset)}
 
 
 def _flat(nested: Mapping[str, Mapping[int, int]]) -> Positions:
@@ -112,15 +121,34 @@ class SnapshotStore:
             old.unlink(missing_ok=True)
         passed(Step.SNAPSHOT_ALONE)
 
-    def newest(self) -> Snapshot | None:
-        """Return the newest snapshot that reads back, or None."""
-        return next((snapshot for _, snapshot in self._readable()), None)
+    def newest(self, ends: Mapping[TopicPartition, int] | None = None) -> Snapshot | None:
+        """Return the newest snapshot that reads back, or None.
+
+        Parameters
+        ----------
+        ends
+            Where the log ends. A snapshot beyond it is passed over: it stands for records that are not in
+            this log, and those that come to their places would be taken for known.
+
+        Raises `SnapshotForeign`.
+        """
+        for path, snapshot in self._readable():
+            ahead = _ahead({**snapshot.marked(), **snapshot.at()}, ends or {})
+            if not ahead:
+                return snapshot
+            _LOG.warning(
+                "snapshot %s is passed over: it stands beyond the end of %s, so it belongs to another log, "
+                "or this one has lost its last records",
+                path.name,
+                " and ".join(sorted(ahead)),
+            )
+        return None
 
     def matching(self, committed: Mapping[TopicPartition, int]) -> Snapshot | None:
         """Return the newest snapshot that stands exactly at the committed positions, or None.
 
         Snapshots ahead of it are dropped: what they hold was never committed, and after a second crash
-        they would be in the place of the one that matches.
+        they would be in the place of the one that matches. Raises `SnapshotForeign`.
         """
         for path, snapshot in self._readable():
             at = snapshot.at()
@@ -135,15 +163,28 @@ class SnapshotStore:
 
     def _readable(self) -> Iterator[tuple[Path, Snapshot]]:
         for path in reversed(self._paths()):
-            data = path.read_bytes()
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                raise SnapshotForeign(
+                    f"the snapshot {path} cannot be read ({error.strerror or error}): let this user read it, "
+                    "or move it away"
+                ) from error
             body = data[32:]
             if hashlib.sha256(body).digest() != data[:32]:
                 _LOG.warning("snapshot %s is damaged and is passed over", path.name)
                 continue
-            yield path, msgspec.msgpack.decode(body, type=Snapshot)
+            try:
+                yield path, msgspec.msgpack.decode(body, type=Snapshot)
+            except msgspec.DecodeError as error:
+                raise SnapshotForeign(
+                    f"the snapshot {path} is whole and none that this release reads ({error}): start the "
+                    "release that wrote it, or move it away"
+                ) from error
 
     def _paths(self) -> list[Path]:
-        return sorted(self.directory.glob(f"*{_SUFFIX}"))
+        found = self.directory.glob(f"*{_SUFFIX}")
+        return sorted(path for path in found if path.name.removesuffix(_SUFFIX).isdecimal())
 
     @staticmethod
     def _number(path: Path) -> int:

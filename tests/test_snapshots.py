@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equal_stream.errors import ConfigurationError
 from equal_stream.snapshots import SnapshotNotWritten, SnapshotStore
 
 A, B = ("passages.embedded", 0), ("passages.embedded", 1)
@@ -57,6 +58,50 @@ def test_partitions_added_later_and_never_read_do_not_hide_a_snapshot(tmp_path: 
     store = SnapshotStore(tmp_path)
     store.save(b"x", {A: 10, B: 0})
     assert store.matching({A: 10}) is not None
+
+
+def test_a_snapshot_ahead_of_the_log_is_passed_over(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path)
+    store.save(b"one", {A: 1}, marks={B: 4})
+    store.save(b"published more", {A: 1}, marks={B: 6})
+    for ends, state in (
+        ({A: 3, B: 6}, b"published more"),
+        ({A: 3, B: 5}, b"one"),
+        ({A: 0, B: 6}, None),
+    ):
+        found = SnapshotStore(tmp_path).newest(ends)
+        assert (found and found.state) == state
+
+
+def test_files_that_are_no_snapshots_are_let_alone(tmp_path: Path) -> None:
+    SnapshotStore(tmp_path).save(b"one", {A: 1})
+    (whole,) = tmp_path.glob("*.snapshot")
+    for name in ("backup.snapshot", f"{whole.stem} (copy).snapshot", "000000000009.snapshot.bak"):
+        (tmp_path / name).write_bytes(whole.read_bytes())
+    store = SnapshotStore(tmp_path)
+    for _ in range(3):
+        store.save(b"two", {A: 2})
+    found = SnapshotStore(tmp_path).newest()
+    assert found is not None
+    assert found.state == b"two"
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+@pytest.mark.parametrize("body", [b"hello", msgspec.msgpack.encode({"positions": "of a later release"})])
+def test_a_whole_snapshot_of_another_kind_is_a_mistake_to_report_and_not_to_repeat(
+    tmp_path: Path, body: bytes
+) -> None:
+    SnapshotStore(tmp_path).save(b"one", {A: 1})
+    (tmp_path / "000000000002.snapshot").write_bytes(hashlib.sha256(body).digest() + body)
+    for look in (SnapshotStore(tmp_path).newest, lambda: SnapshotStore(tmp_path).matching({A: 1})):
+        with pytest.raises(ConfigurationError, match=r"000000000002\.snapshot is whole and none"):
+            look()
+
+
+def test_a_snapshot_that_may_not_be_read_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "000000000002.snapshot").mkdir(parents=True)  # whoever runs the tests may read all files
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        SnapshotStore(tmp_path).newest()
 
 
 def test_a_damaged_snapshot_is_passed_over(tmp_path: Path) -> None:

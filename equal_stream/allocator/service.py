@@ -126,8 +126,8 @@ class AllocatorService:
         """Bring the core to where the log says it was.
 
         1. Fence any earlier allocator: from here on the log's end does not move under us.
-        2. Load the newest snapshot, with vectors from the store where the file has others, and all of them
-           anew where it is of another encoder; or begin with nothing.
+        2. Load the newest snapshot that is not ahead of the log, with vectors from the store where the file
+           has others, and all of them anew where it is of another encoder; or begin with nothing.
         3. Replay what was published after it: ledger, outcomes, pairs.
         4. Read the inputs on from the snapshot (references from the beginning, without those that left;
            all that was said about the budget).
@@ -140,8 +140,9 @@ class AllocatorService:
         passed(Step.EARLIER_FENCED)
         # 2. Load.
         self.progress.begin("loading the snapshot")
-        snapshot = self._snapshots.newest()
         inputs = [topic.name for topic in INPUTS]
+        ends = self._transport.end_positions([*inputs, *OWN_OUTPUTS])
+        snapshot = self._snapshots.newest(ends)
         start = self._transport.beginning_positions(inputs)
         marks = {}
         if snapshot is not None:

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from equal_stream.messages import JournalEntry, now
 from equal_stream.roles import ALLOCATOR
 from equal_stream.transport.base import OutgoingRecord
 from equal_stream.transport.exceptions import Fenced, TransportUnavailable
+from equal_stream.transport.factory import open_transport
 from tests.allocator.world import PromptWorkers, World, run
 
 
@@ -70,6 +73,52 @@ def test_an_allocator_replaced_while_idle_leaves_no_snapshot_that_hides_spending
     run(third)
     assert third.core.status(world.tick()).budget.usd_spent == spent > 0
     assert workers.sent == []
+
+
+def test_a_snapshot_that_is_ahead_of_its_log_hides_no_spending(world: World) -> None:
+    """After a loss of power, a log put back from a copy, or other topics under the old data directory."""
+    world.reference("t", "1", "apples")
+    copy = copied(world)
+    for number in range(6):
+        world.passage("apples", number)
+    first = world.service(PromptWorkers())
+    first.recover()
+    run(first)
+    first.snapshot()
+    first.close()
+    put_back(world, copy)
+    for number in range(10, 13):  # fewer than there were
+        world.passage("apples", number)
+    second = world.service(PromptWorkers())
+    second.recover()
+    run(second)
+    assert len(world.values(topics.PAIRS.name)) == 3
+    spent = second.core.status(world.tick()).budget.usd_spent
+    second.close()  # without a snapshot, as after kill -9
+    third = world.service(PromptWorkers())
+    third.recover()
+    assert third.core.status(world.tick()).budget.usd_spent == spent > 0
+    third.close()
+
+
+def copied(world: World) -> Path:
+    """Return a copy of the log."""
+    log = world.settings.data_dir / "log.sqlite3"
+    copy = log.with_name("copy")
+    with closing(sqlite3.connect(log)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    return copy
+
+
+def put_back(world: World, copy: Path) -> None:
+    """Put a copy of the log in the place of the log."""
+    world.producer.close()
+    world.transport.close()
+    for file in world.settings.data_dir.glob("log.sqlite3*"):
+        file.unlink()
+    copy.rename(world.settings.data_dir / "log.sqlite3")
+    world.transport = open_transport(world.settings)
+    world.producer = world.transport.producer()
 
 
 def test_an_answer_journaled_before_the_clock_was_put_back_is_found(world: World) -> None:
