@@ -68,7 +68,12 @@ class ExtractionWorker:
     async def extract(self, ticket: Ticket, passage: PassageText) -> ExtractionResult:
         """Spend the ticket and return its result; what goes wrong is in the result, never raised."""
         passed(Step.CALL_BEGUN)
-        answer = await self._asker.ask(ticket, passage)
+        if refusal := await self._journal.refusal():
+            answer: JournalEntry | NoAnswer = NoAnswer(
+                status="unsent", reason="journal-refused", error=refusal
+            )
+        else:
+            answer = await self._asker.ask(ticket, passage)
         passed(Step.CALL_ANSWERED)
         if isinstance(answer, NoAnswer):
             result = _without_answer(ticket, answer)

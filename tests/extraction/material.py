@@ -43,10 +43,14 @@ def ticket_for(passage: PassageText, **changes: object) -> Ticket:
 
 
 class MemoryJournal:
-    """Keeps what it is given."""
+    """Keeps what it is given; `refuses` is why it would not."""
 
     def __init__(self) -> None:
         self.entries: list[JournalEntry] = []
+        self.refuses = ""
+
+    async def refusal(self) -> str:
+        return self.refuses
 
     async def append(self, entry: JournalEntry) -> None:
         self.entries.append(entry)

@@ -10,7 +10,7 @@ from equal_stream.messages import JournalEntry, now
 from equal_stream.settings import Settings
 from equal_stream.transport.base import OutgoingRecord, TopicSpec
 from equal_stream.transport.codec import decode
-from equal_stream.transport.exceptions import TransportUnavailable
+from equal_stream.transport.exceptions import NotAllowed, TransportUnavailable
 from equal_stream.transport.factory import open_transport
 from tests.extraction.material import FakeClock
 
@@ -105,3 +105,36 @@ async def test_closing_closes_the_producer() -> None:
     producer = CountingProducer()
     await LogJournal(producer).close()
     assert producer.closed
+
+
+class ForbiddingProducer(CountingProducer):
+    """A broker whose ACLs forbid the writing while `forbids`."""
+
+    forbids = True
+
+    def flush(self) -> None:
+        if self.forbids:
+            raise NotAllowed("this user may not write to llm.responses")
+        super().flush()
+
+
+async def test_a_log_that_does_not_allow_it_is_not_asked_for_half_a_minute_and_the_refusal_is_told() -> None:
+    clock, producer = FakeClock(), ForbiddingProducer()
+    journal = LogJournal(producer, clock.sleep)
+    assert await journal.refusal() == ""
+    await asyncio.gather(*(journal.append(entry(number)) for number in range(3)))
+    assert clock.slept == []
+    assert await journal.refusal() == "this user may not write to llm.responses"
+
+
+async def test_once_it_is_allowed_again_the_answers_that_were_refused_are_stored() -> None:
+    producer = ForbiddingProducer()
+    journal = LogJournal(producer)
+    await journal.append(entry(1))
+    await journal.append(entry(2))
+    producer.forbids = False
+    assert await journal.refusal() == ""
+    assert set(producer.durable) == {b"request-1", b"request-2"}
+    flushes = producer.flushed
+    assert await journal.refusal() == ""
+    assert producer.flushed == flushes

@@ -171,6 +171,18 @@ class WatchingEncoder(LengthEncoder):
         return super().encode(texts)
 
 
+async def test_nothing_is_asked_for_that_could_not_be_journaled(honest_llm: SimulatedLLM) -> None:
+    journal = MemoryJournal()
+    requests = honest_llm.audit()["requests"]
+    async with working(client(honest_llm), journal) as worker:
+        journal.refuses = "this user may not write to llm.responses"
+        refused = await worker.extract(TICKET, NILE)
+        assert (refused.status, refused.cost_usd, refused.error) == ("unsent", 0.0, journal.refuses)
+        assert honest_llm.audit()["requests"] == requests
+        journal.refuses = ""
+        assert (await worker.extract(TICKET, NILE)).status == "answered"
+
+
 FAQ = PassageText(
     text="Q: How long does delivery take?\nA: Three to five working days.\n", start=5, title="Help", lang="en"
 )
