@@ -65,6 +65,11 @@ def require_store_ready(settings: Settings) -> None:
     path = settings.store.ca_file
     if path is not None and not path.is_file():
         raise ConfigurationError(f"store.ca_file names {path}, which is not a file")
+    if path is not None and not settings.store.url.startswith("https://"):
+        raise ConfigurationError(
+            f'store.ca_file is set, but store.url is "{settings.store.url}", which is no TLS; '
+            "begin it with https://, or leave store.ca_file out"
+        )
 
 
 def require_llm_ready(settings: Settings) -> None:

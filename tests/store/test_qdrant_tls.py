@@ -116,3 +116,12 @@ def test_an_authority_that_is_not_there_is_said_before_anything_starts(tmp_path:
     with pytest.raises(ConfigurationError, match=r"store\.ca_file"):
         require_role_ready(settings, "clusterer")
     assert any("store.ca_file" in each for each in problems(settings))
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", ""])
+def test_an_authority_for_a_server_without_tls_is_said_before_the_key_goes_out_in_the_clear(
+    url: str, certificates: Path
+) -> None:
+    settings = Settings(store=StoreSettings(url=url, ca_file=certificates / "server.pem"))
+    with pytest.raises(ConfigurationError, match="begin it with https://"):
+        require_role_ready(settings, "clusterer")
