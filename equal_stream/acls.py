@@ -159,7 +159,9 @@ def commands(acls: Sequence[Acl], principal: str, bootstrap: str) -> list[str]:
     bootstrap
         Address of the broker.
     """
-    start = f"kafka-acls.sh --bootstrap-server {bootstrap} --command-config admin.properties --add"
+    start = (
+        f"kafka-acls.sh --bootstrap-server {shlex.quote(bootstrap)} --command-config admin.properties --add"
+    )
     lines = []
     alike_by = attrgetter("resource", "pattern", "operation")
     for (resource, pattern, operation), alike in groupby(acls, alike_by):

@@ -1,5 +1,7 @@
 """`topics acls` prints what each role has to be allowed, and asks no broker."""
 
+import shlex
+
 import pytest
 
 from equal_stream.acls import PARTIES
@@ -37,6 +39,14 @@ def test_principals_and_groups_are_the_operators(shell: Shell) -> None:
         ("topic", "READ", "qa.pairs"),
     }
     assert {row["principal"] for row in rows if row["role"] == "crawler"} == {"User:equal-stream-crawler"}
+
+
+def test_what_is_printed_for_a_shell_holds_no_command_of_its_own(shell: Shell) -> None:
+    given = ("--principal", "subscriber=User:x; id", "--group", "$(id)", "--role", "subscriber")
+    done = shell("topics", "acls", *given, "--set", "kafka.bootstrap_servers=b:9092;id")
+    line = done.out.splitlines()[1]
+    words = shlex.split(line)
+    assert {"User:x; id", "$(id)", "b:9092;id"} <= set(words)
 
 
 @pytest.mark.parametrize(
