@@ -29,6 +29,7 @@ _OBJECT_STORE_BYTES = 200 * 2**20  # tickets, passages and results are small: Ra
 _JOIN_SECONDS = 5.0  # usually a tenth of a second, once the port answers
 _CLIENT_ATTEMPTS = 3
 _SOCKET_DIRECTORY_LENGTH = 40  # Ray adds some 65 characters, and a Unix socket's path may have 107
+_VITAL = {"raylet", "gcs_server"}  # of the processes of a head
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # else SIGTERM prints a stack trace
@@ -51,10 +52,13 @@ class RayConnection:
         What other processes join it by: the value of ``EQUAL_STREAM_RAY__ADDRESS``.
     environment
         What child processes need in their environment in order to join.
+    lost
+        Whether a cluster that was started here has lost a process without which nobody can join it.
     """
 
     address: str
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # holds the token
+    lost: Callable[[], bool] = field(default=lambda: False, repr=False)
     _stop: Callable[[], None] = field(default=lambda: None, repr=False)
 
     def stop(self) -> None:
@@ -131,13 +135,18 @@ def start_local(settings: Settings, *, num_cpus: int = 1) -> RayConnection:
             "or name a running cluster in EQUAL_STREAM_RAY__ADDRESS."
         ) from error
 
+    node: Any = ray._private.worker._global_node  # noqa: SLF001 - nothing public tells of its processes
+
+    def lost() -> bool:
+        return any(kind in _VITAL for kind, _ in node.dead_processes())
+
     def stop() -> None:
         ray.shutdown()
         shutil.rmtree(directory, ignore_errors=True)
 
     os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray's own choice for a cluster started by ray.init
     address = str(ray.get_runtime_context().gcs_address)
-    return RayConnection(address, {**_environment(), "EQUAL_STREAM_RAY__ADDRESS": address}, stop)
+    return RayConnection(address, {**_environment(), "EQUAL_STREAM_RAY__ADDRESS": address}, lost, stop)
 
 
 def detached_actor(settings: Settings, actor: type, name: str, /, *args: Any, **options: Any) -> Any:
@@ -189,7 +198,9 @@ def _join(settings: Settings, deadline_seconds: float) -> RayConnection:
             "this process must hold its token (RAY_AUTH_MODE, RAY_AUTH_TOKEN), and a machine that is not "
             "one of its nodes must use ray://HEAD:10001."
         ) from error
-    return RayConnection(address, {**_environment(), "EQUAL_STREAM_RAY__ADDRESS": address}, ray.shutdown)
+    return RayConnection(
+        address, {**_environment(), "EQUAL_STREAM_RAY__ADDRESS": address}, _stop=ray.shutdown
+    )
 
 
 def _initialise(settings: Settings, seconds: float) -> None:

@@ -29,6 +29,22 @@ connection.stop()
 connection.stop()
 """
 
+LOSER = """
+import os, signal, sys, time
+import ray
+from equal_stream.ray_runtime import start_local
+from equal_stream.settings import Settings
+
+connection = start_local(Settings())
+assert not connection.lost()
+os.kill(ray._private.worker._global_node.all_processes[sys.argv[1]][0].process.pid, signal.SIGKILL)
+give_up = time.monotonic() + 30
+while not connection.lost() and time.monotonic() < give_up:
+    time.sleep(0.05)
+print("lost" if connection.lost() else "there", flush=True)
+os._exit(0)
+"""
+
 JOINER = """
 import sys
 import ray
@@ -189,3 +205,12 @@ def test_a_head_that_is_killed_takes_its_raylet_and_workers_with_it():
     assert len(processes) >= 3
     head.kill()
     assert gone(processes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["raylet", "gcs_server"])
+def test_whoever_started_a_cluster_learns_that_it_lost_what_it_cannot_do_without(
+    process: str,
+) -> None:
+    done = subprocess.run([sys.executable, "-c", LOSER, process], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["lost"], done.stderr  # after what Ray prints of it

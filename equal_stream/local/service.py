@@ -9,7 +9,7 @@ from multiprocessing.process import BaseProcess
 from equal_stream.errors import ConfigurationError, EqualStreamError
 from equal_stream.local.cluster_file import remove_cluster_file, write_cluster_file
 from equal_stream.local.role_process import start_role
-from equal_stream.ray_runtime import RayConnection, connect
+from equal_stream.ray_runtime import RayConnection, RayUnavailable, connect
 from equal_stream.roles import ALLOCATOR, CLUSTERER, EMBEDDER, Role
 from equal_stream.settings import Settings
 from equal_stream.transport.creation import topic_specs
@@ -84,7 +84,13 @@ class LocalService:
         ------
         RoleFailed
             A role ended because of its configuration.
+        RayUnavailable
+            The cluster that was started here is gone: no role could join it again, however often it tried.
         """
+        if self._ray is not None and self._ray.lost():
+            raise RayUnavailable(
+                "Ray on this machine has lost its raylet or its head: start the service again"
+            )
         for each in self._roles:
             if each.process.is_alive():
                 continue

@@ -10,7 +10,7 @@ import pytest
 from equal_stream.errors import ConfigurationError
 from equal_stream.local import service as local
 from equal_stream.local.service import LONGEST_PAUSE, STEADY_SECONDS, LocalService, RoleFailed
-from equal_stream.ray_runtime import RayConnection
+from equal_stream.ray_runtime import RayConnection, RayUnavailable
 from equal_stream.roles import Role
 from equal_stream.settings import ObservabilitySettings, Settings
 from equal_stream.topics import TOPICS
@@ -52,6 +52,7 @@ class Machine:
         self.started: list[MortalProcess] = []
         self.now = 1_000.0
         self.ray_ended = False
+        self.ray_lost = False
 
     def start_role(self, role: Role, settings: Settings, instance: int = 0) -> MortalProcess:
         name = role.name if instance == 0 else f"{role.name}-{instance}"
@@ -59,7 +60,9 @@ class Machine:
         return self.started[-1]
 
     def connect(self, settings: Settings) -> RayConnection:
-        return RayConnection("127.0.0.1:6379", _stop=lambda: setattr(self, "ray_ended", True))
+        return RayConnection(
+            "127.0.0.1:6379", lost=lambda: self.ray_lost, _stop=lambda: setattr(self, "ray_ended", True)
+        )
 
     def latest(self, name: str) -> MortalProcess:
         return [each for each in self.started if each.name == name][-1]
@@ -182,3 +185,15 @@ def test_a_role_that_does_not_stop_is_killed(machine: Machine, running: Callable
     service.stop()
     assert machine.latest("embedder").received == ["SIGTERM", "SIGKILL"]
     assert machine.latest("allocator").received == ["SIGTERM"]
+
+
+def test_a_cluster_that_is_gone_ends_the_service_since_no_role_could_join_it_again(
+    machine: Machine, running: Callable[..., LocalService]
+) -> None:
+    service = running()
+    service.watch()
+    machine.ray_lost = True
+    with pytest.raises(RayUnavailable, match="start the service again"):
+        service.watch()
+    service.stop()
+    assert machine.ray_ended
