@@ -20,6 +20,7 @@ from equal_stream.allocator.vector_file import VectorFile
 from equal_stream.allocator.view import AllocatorView, State
 from equal_stream.errors import ConfigurationError
 from equal_stream.extraction.base import Pricing
+from equal_stream.heap import return_large_blocks
 from equal_stream.messages import now
 from equal_stream.observability.logging import configure_logging
 from equal_stream.orphans import end_with_parent
@@ -52,6 +53,7 @@ class AllocatorActor:
     def __init__(self, settings: Settings) -> None:
         configure_logging(settings, "allocator")
         end_with_parent()
+        return_large_blocks()
         self._settings = settings
         self._stop = threading.Event()
         self._state: State = "starting"
