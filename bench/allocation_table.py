@@ -8,7 +8,7 @@ its interval is a bootstrap over targets. What is missing is said to be missing.
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,17 @@ def costs(results: Results, part: str, policy: str, judge: str = "coverage", sha
         for each in results
         if each["part"] == part and each["policy"] == policy and judge in each["cost"]
     }
+
+
+def tuned_equal(results: Results) -> tuple[str, Cost]:
+    """Return the variant of EQUAL that costs least over all targets and seeds, and its costs."""
+    found = {policy: costs(results, "clean", policy) for policy in EQUAL_GRID}
+    ours = costs(results, "clean", "calibrated").keys()
+    complete = {policy: cost for policy, cost in found.items() if ours and ours <= cost.keys()}
+    if not complete:
+        return "none ran everywhere", {}
+    name = min(complete, key=lambda policy: sum(math.log(complete[policy][key]) for key in ours))
+    return name, complete[name]
 
 
 def best_equal(results: Results) -> Cost:
@@ -90,11 +101,16 @@ def rows(results: Results) -> Iterable[tuple[str, str, str]]:
     ours, decoyed = costs(results, "clean", "calibrated"), costs(results, "decoys", "calibrated")
     retrieval = costs(results, "clean", "retrieval")
     yield "calibrated ÷ random, arrival all", "≤ 1/20", ratio(ours, costs(results, "clean", "random"))
+    name, equal = tuned_equal(results)
+    yield f"calibrated ÷ equal, its best variant ({name})", "≤ 1/4", ratio(ours, equal)
+    hindsight = best_equal(results)
     yield (
-        "calibrated ÷ equal, the best of its variants for each run",
-        "≤ 1/4",
-        ratio(ours, best_equal(results)),
+        "calibrated ÷ equal, the best of its four variants for each run, in hindsight",
+        "",
+        ratio(ours, hindsight),
     )
+    oracle = costs(results, "clean", "oracle")
+    yield "the same, of the clairvoyant", "", ratio(oracle, hindsight)
     against = ratio(ours, retrieval) + worst(ours, retrieval)
     yield "calibrated ÷ retrieval, clean", "≤ 0.8, no target > 1.10", against
     yield "calibrated ÷ retrieval, decoys", "≤ 0.5", ratio(decoyed, costs(results, "decoys", "retrieval"))
@@ -102,13 +118,15 @@ def rows(results: Results) -> Iterable[tuple[str, str, str]]:
     yield "calibrated ÷ retrieval, target switched midway, streaming, time-averaged", "≤ 0.8", ratio(*stream)
     clairvoyant = costs(results, "stream", "oracle", "over time")
     yield "the same, of the clairvoyant", "", ratio(clairvoyant, stream[1])
-    yield "calibrated ÷ oracle, clean", "≤ 1.4", ratio(ours, costs(results, "clean", "oracle"))
+    yield "calibrated ÷ oracle, clean", "≤ 1.4", ratio(ours, oracle)
     yield "calibrated ÷ oracle, decoys", "≤ 1.6", ratio(decoyed, costs(results, "decoys", "oracle"))
     for judge in ("words", "language-model"):
         yield f"orderings by {judge} at 60 %", "hold on ≥ 80 % of targets", orderings(results, judge)
     by_words = [costs(results, "clean", policy, "words", "0.6") for policy in ("calibrated", "random")]
     yield "calibrated ÷ random by words at 60 %", "≤ 1/8", ratio(*by_words)
-    yield "EQUAL's setting: coverage at 5 % ÷ that of equal at 20 %", "≥ 1", paper_setting(results)
+    asked = "EQUAL's setting: coverage at 5 % ÷ that of equal at 20 %"
+    yield f"{asked}, with the paper's parameters", "≥ 1", paper_setting(results, ("equal",))
+    yield f"{asked}, the best of its four variants for each run", "", paper_setting(results, EQUAL_GRID)
 
 
 def orderings(results: Results, judge: str) -> str:
@@ -122,8 +140,8 @@ def orderings(results: Results, judge: str) -> str:
     return ", ".join(parts)
 
 
-def paper_setting(results: Results) -> str:
-    """Return the mean ratio of coverage at 5 % of the tokens to that of EQUAL at 20 %."""
+def paper_setting(results: Results, variants: Collection[str]) -> str:
+    """Return the mean ratio of coverage at 5 % of the tokens to that at 20 % of variants of EQUAL."""
     ours = {
         (r["target"], r["seed"]): r["at"]["0.05"]
         for r in results
@@ -131,7 +149,7 @@ def paper_setting(results: Results) -> str:
     }
     theirs: Cost = {}
     for each in results:
-        if each["part"] == "clean" and each["policy"] in EQUAL_GRID and each["at"]["0.2"]:
+        if each["part"] == "clean" and each["policy"] in variants and each["at"]["0.2"]:
             key = (each["target"], each["seed"])
             theirs[key] = max(each["at"]["0.2"], theirs.get(key, 0.0))
     keys = ours.keys() & theirs.keys()

@@ -34,6 +34,7 @@ import numpy as np
 from equal_stream.allocation.core import AllocatorCore
 from equal_stream.allocator.vector_file import VectorFile
 from equal_stream.extraction.base import ExtractedPair, ExtractionResult, Pricing, Ticket
+from equal_stream.heap import return_large_blocks
 from equal_stream.messages import AssignedPassage, ReferencePair, pack_vector
 from equal_stream.settings import AllocationSettings, BudgetSettings, LLMSettings, Settings
 
@@ -250,6 +251,7 @@ def main() -> None:
     parser.add_argument("--trace", action="store_true", help="with --one: count memory by tracemalloc")
     given = parser.parse_args()
     if given.one:
+        return_large_blocks()  # as the allocator's actor does
         with tempfile.TemporaryDirectory() as scratch:
             file = None if given.in_memory else VectorFile(Path(scratch) / "vectors", DIMENSION)
             print(json.dumps(measure(given.one, given.calls, given.trace, file)))
