@@ -15,6 +15,7 @@ from equal_stream.steps import Step, passed
 from equal_stream.transport.base import OutgoingRecord
 from equal_stream.transport.exceptions import (
     Fenced,
+    NotAllowed,
     PositionsLost,
     RecordTooLarge,
     TransactionTimedOut,
@@ -38,7 +39,8 @@ class KafkaLogProducer:
 
     A client that failed in a transaction is never used again: it keeps what the failed transaction left
     in it (kafka-python 3 would commit the failed transaction's positions with the next one). The next
-    transaction makes a new client, unless this producer was fenced.
+    transaction makes a new client, unless this producer was fenced. Neither is one that was refused: it
+    repeats the refusal for ever, also when what it wants to do is allowed again.
 
     Parameters
     ----------
@@ -85,7 +87,10 @@ class KafkaLogProducer:
             raise self._unreachable() from error
         failed, self._failures = self._failures, []
         if failed:
-            raise translate(failed[0], self._cluster.bootstrap, self._about) from failed[0]
+            cause = translate(failed[0], self._cluster.bootstrap, self._about)
+            if self._id is None and isinstance(cause, NotAllowed):
+                self._renew()
+            raise cause from failed[0]
         if self._id is None:
             passed(Step.BULK_DURABLE)
 
@@ -211,6 +216,14 @@ class KafkaLogProducer:
         else:
             if begun_to_commit:
                 self._discard()
+
+    def _renew(self) -> None:
+        """Go on with a new client; with the old one where there is nobody to connect to."""
+        old = self._client
+        with suppress(TransportError):
+            self._client = self._connect()
+            with suppress(k.KafkaError):
+                old.close(timeout=0.0)
 
     def _discard(self, timeout: float = 0.0) -> None:
         """Let the client go; whatever it had open, the broker aborts."""

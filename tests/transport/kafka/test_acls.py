@@ -9,15 +9,19 @@ import pytest
 
 from deploy.kafka.local_broker import LocalBroker
 from equal_stream.acls import PARTIES, Acl, Party
+from equal_stream.allocator.reading import read_to_end
 from equal_stream.cli.log import log_to_read, log_to_write
 from equal_stream.clusterer.members import newest_model
 from equal_stream.dead_letter_replay import Wanted, dead_letters
 from equal_stream.errors import EqualStreamError
+from equal_stream.extraction.journal import LogJournal
+from equal_stream.messages import JournalEntry, now
 from equal_stream.roles import ALLOCATOR, CLUSTERER
 from equal_stream.settings import Settings
 from equal_stream.settings_sources import load_settings
 from equal_stream.topics import ASSIGNED, CRAWL, EMBEDDED, JOURNAL, LEDGER, PAIRS, REFERENCES, dead_letter
 from equal_stream.transport.base import OutgoingRecord, TopicSpec, Transport
+from equal_stream.transport.codec import decode
 from equal_stream.transport.creation import topic_specs
 from equal_stream.transport.exceptions import NotAllowed, RecordTooLarge
 from equal_stream.transport.factory import open_transport
@@ -184,6 +188,37 @@ def test_a_list_without_one_topic_is_noticed_before_anything_is_paid_for(parties
             require_allowed(parties.settings("allocator"), ALLOCATOR)
     finally:
         parties.users.allow("allocator", [lacking])
+
+
+async def test_a_journal_that_may_not_be_written_any_more_asks_for_no_answer_and_loses_none(
+    parties: Parties,
+) -> None:
+    transport = open_transport(parties.settings("allocator"))
+    journal = LogJournal(transport.producer())
+    lacking = Acl("topic", "literal", "WRITE", parties.prefix + JOURNAL.name)
+    await journal.append(answer("before"))
+    parties.users.forbid("allocator", lacking)
+    try:
+        await journal.append(answer("while"))
+        for _ in range(2):
+            assert f"topic {lacking.name}: " in await journal.refusal()
+    finally:
+        parties.users.allow("allocator", [lacking])
+    assert await journal.refusal() == ""
+    await journal.append(answer("after"))
+    await journal.close()
+    records = read_to_end(transport, [JOURNAL.name])
+    stored = [decode(record, JournalEntry).request_id for record in records if record.value != b"v"]
+    assert sorted(stored) == ["after", "before", "while"]  # they lie in several partitions
+    transport.close()
+
+
+def answer(request_id: str) -> JournalEntry:
+    return JournalEntry(
+        request_id=request_id, ticket_id="t", passage_id="p", model="m", prompt_version="v",
+        content='{"pairs": []}', finish_reason="stop", tokens_in=10, tokens_out=2, usage_known=True,
+        cost_usd=0.001, at=now(),
+    )  # fmt: skip
 
 
 def test_only_an_administrator_creates_topics(parties: Parties) -> None:
