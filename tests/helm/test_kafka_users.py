@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.helm.chart import CHART, Chart, Manifest, environment, merged, one, pods, role
+from tests.helm.chart import CHART, MINIMAL, Chart, Manifest, environment, merged, one, pods, role
 
 USERS = CHART / "ci" / "kafka-users-values.yaml"
 COMMON = yaml.safe_load((CHART / "ci" / "sasl-ssl-values.yaml").read_text())
@@ -81,3 +82,16 @@ def test_a_role_without_a_user_of_its_own_is_the_common_one(chart: Chart):
     for name in ROLES:
         (volume,) = [each for each in role(objects, name)["spec"]["volumes"] if each["name"] == "kafka-tls"]
         assert volume["secret"]["secretName"] == "kafka-certificates"
+
+
+@pytest.mark.parametrize(
+    "absent", [None, dict.fromkeys(("name", "passwordSecret", "passwordKey", "tlsSecret"))]
+)
+def test_a_user_that_is_null_or_unknown_to_the_values_of_before_is_the_common_one(
+    chart: Chart, absent: Manifest | None
+):
+    # `helm upgrade --reuse-values` renders without the defaults of values that are new, as null does.
+    without: Manifest = {each: {"kafkaUser": absent} for each in (*ROLES, "topics")}
+    assert chart.objects(merged(COMMON, without)) == chart.objects(COMMON)
+    minimal = merged(MINIMAL, {**without, "storeTls": None})
+    assert chart.objects(minimal) == chart.objects(MINIMAL)

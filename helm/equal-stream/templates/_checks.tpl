@@ -45,7 +45,7 @@
 {{- $named := or (eq $mechanism "PLAIN") (hasPrefix "SCRAM" $mechanism) -}}
 {{- $files := .Values.kafkaTls -}}
 {{- range $component := concat (list "embedder" "clusterer" "allocator") (ternary (list "topics") (list) .Values.topics.create) -}}
-{{- $own := (index $.Values $component).kafkaUser -}}
+{{- $own := default dict (index $.Values $component).kafkaUser -}}
 {{- $user := include "equal-stream.kafkaUser" (dict "root" $ "component" $component) | fromYaml -}}
 {{- if ne (empty $own.name) (empty $own.passwordSecret) -}}
 {{- fail (printf "%s.kafkaUser needs both name and passwordSecret: set both, or none of them." $component) -}}
@@ -94,7 +94,7 @@
 {{- end -}}
 
 {{- define "equal-stream.checks.store" -}}
-{{- if .Values.storeTls.secretName -}}
+{{- if (.Values.storeTls).secretName -}}
 {{- if not (hasPrefix "https://" (default "" .Values.config.store.url)) -}}
 {{- fail "storeTls.secretName is set, but config.store.url does not begin with https://: name the Qdrant server so, or leave storeTls empty." -}}
 {{- end -}}

@@ -63,7 +63,7 @@ securityContext:
   mountPath: {{ include "equal-stream.tlsDir" . }}
   readOnly: true
 {{- end }}
-{{- if .Values.storeTls.secretName }}
+{{- if (.Values.storeTls).secretName }}
 - name: store-tls
   mountPath: {{ include "equal-stream.storeTlsDir" . }}
   readOnly: true
@@ -114,7 +114,7 @@ directory; empty: it is not kept.
             - {key: {{ .key }}, path: {{ .key }}}
 {{- end }}
 {{- end }}
-{{- with .root.Values.storeTls.secretName }}
+{{- with (.root.Values.storeTls).secretName }}
 - name: store-tls
   secret:
     secretName: {{ . }}

@@ -32,15 +32,20 @@
 {{- end -}}
 
 {{/*
-The Kafka user of a component as YAML: name, password (a Secret's name and key) and certificate (the Secret that
+The Kafka user of a component as YAML: own (whether the name is its own), name, password (a Secret's name and key) and certificate (the Secret that
 has it and its key). What is its own stands in the component's values, what is everybody's under config, secrets
 and kafkaTls. Takes a dict with root and component.
 */}}
 {{- define "equal-stream.kafkaUser" -}}
 {{- $values := .root.Values -}}
-{{- $own := (index $values .component).kafkaUser -}}
-{{- $password := ternary (dict "name" $own.passwordSecret "key" $own.passwordKey) $values.secrets.kafkaPassword (ne "" $own.name) -}}
+{{- /* absent after `helm upgrade --reuse-values` from a release that had none; null leaves a key out */ -}}
+{{- $own := default dict (index $values .component).kafkaUser -}}
+{{- $password := $values.secrets.kafkaPassword -}}
+{{- if $own.name -}}
+{{- $password = dict "name" $own.passwordSecret "key" (default "password" $own.passwordKey) -}}
+{{- end -}}
 {{- dict
+  "own" (not (empty $own.name))
   "name" (default "" (coalesce $own.name $values.config.kafka.sasl_plain_username))
   "password" $password
   "certificate" (default $values.kafkaTls.secretName $own.tlsSecret) | toYaml -}}
@@ -59,9 +64,9 @@ and kafkaTls. Takes a dict with root and component.
 {{- if eq .component "allocator" -}}
 {{- $_ := set $wanted "EQUAL_STREAM_LLM__API_KEY" $secrets.llmApiKey -}}
 {{- end -}}
-{{- with (index .root.Values .component).kafkaUser.name }}
+{{- if $user.own }}
 - name: EQUAL_STREAM_KAFKA__SASL_PLAIN_USERNAME
-  value: {{ . | quote }}
+  value: {{ $user.name | quote }}
 {{- end }}
 {{- range $variable, $secret := $wanted }}
 {{- if $secret.name }}
