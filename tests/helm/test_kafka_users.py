@@ -95,3 +95,8 @@ def test_a_user_that_is_null_or_unknown_to_the_values_of_before_is_the_common_on
     assert chart.objects(merged(COMMON, without)) == chart.objects(COMMON)
     minimal = merged(MINIMAL, {**without, "storeTls": None})
     assert chart.objects(minimal) == chart.objects(MINIMAL)
+
+
+def test_the_notes_say_that_the_allocators_own_user_is_no_operator(chart: Chart):
+    assert "topics acls --role operator" in chart.notes(USERS)
+    assert "topics acls --role operator" not in chart.notes(CHART / "ci" / "sasl-ssl-values.yaml")
