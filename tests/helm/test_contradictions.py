@@ -25,6 +25,10 @@ CASES: list[tuple[Manifest, str]] = [
         },
         "use one of them",
     ),
+    (
+        {"config": {"kafka": {"security_protocol": "SSL"}}, "kafkaTls": {"certificate": "c", "key": "k"}},
+        "set kafkaTls.secretName",
+    ),
     ({"embedder": {"kafkaUser": {"name": "u"}}}, "embedder.kafkaUser needs both name and passwordSecret"),
     (
         {"topics": {"kafkaUser": {"passwordSecret": "s"}}},
@@ -52,6 +56,14 @@ CASES: list[tuple[Manifest, str]] = [
             "secrets": {"storeApiKey": {"name": "s"}},
         },
         "key of a Qdrant server",
+    ),
+    (
+        {"config": {"store": {"url": "https://q:6333"}}, "storeTls": {"secretName": "s", "ca": ""}},
+        "set storeTls.ca",
+    ),
+    (
+        {"config": {"store": {"url": "https://q:6333"}}, "storeTls": {"secretName": "s", "ca": None}},
+        "set storeTls.ca",
     ),
     ({"storeTls": {"secretName": "s"}}, "does not begin with https://"),
     (

@@ -40,7 +40,7 @@ EVERYTHING: Manifest = {
 }
 # Values that show only beside others, and those others.
 BESIDE: dict[tuple[str, ...], Manifest] = {
-    ("config", "kafka", "security_protocol"): {"kafkaTls": {"secretName": ""}},
+    ("config", "kafka", "security_protocol"): {"kafkaTls": {"secretName": "", "certificate": "", "key": ""}},
     ("allocator", "persistence"): {"ray": {"cluster": {"enabled": False}, "auth": {"existingSecret": ""}}},
     **{
         (component, "kafkaUser"): {component: {"kafkaUser": {"name": "own", "passwordSecret": "own"}}}

@@ -26,6 +26,9 @@
 {{- fail (printf "A SASL mechanism or password is set, but config.kafka.security_protocol is %s: set it to SASL_SSL or SASL_PLAINTEXT." $protocol) -}}
 {{- end -}}
 {{- with .Values.kafkaTls -}}
+{{- if and (or .certificate .key) (not .secretName) -}}
+{{- fail "kafkaTls names a client certificate, but not the Secret that has it: set kafkaTls.secretName." -}}
+{{- end -}}
 {{- if .secretName -}}
 {{- if not (hasSuffix "SSL" $protocol) -}}
 {{- fail (printf "kafkaTls.secretName is set, but config.kafka.security_protocol is %s: set it to SSL or SASL_SSL." $protocol) -}}
@@ -95,6 +98,9 @@
 
 {{- define "equal-stream.checks.store" -}}
 {{- if (.Values.storeTls).secretName -}}
+{{- if not .Values.storeTls.ca -}}
+{{- fail "storeTls.secretName is set without the name of a file in it: set storeTls.ca, or leave storeTls.secretName empty to trust the system's authorities." -}}
+{{- end -}}
 {{- if not (hasPrefix "https://" (default "" .Values.config.store.url)) -}}
 {{- fail "storeTls.secretName is set, but config.store.url does not begin with https://: name the Qdrant server so, or leave storeTls empty." -}}
 {{- end -}}
