@@ -100,3 +100,26 @@ def test_a_user_that_is_null_or_unknown_to_the_values_of_before_is_the_common_on
 def test_the_notes_say_that_the_allocators_own_user_is_no_operator(chart: Chart):
     assert "topics acls --role operator" in chart.notes(USERS)
     assert "topics acls --role operator" not in chart.notes(CHART / "ci" / "sasl-ssl-values.yaml")
+
+
+def test_names_that_yaml_reads_as_numbers_stay_text(chart: Chart):
+    own = {"passwordSecret": "12345", "passwordKey": "678", "tlsSecret": "999"}
+    tls = {"secretName": "777", "ca": "1", "certificate": "2", "key": "3"}
+    changed = merged(yaml.safe_load(USERS.read_text()), {"embedder": {"kafkaUser": own}, "kafkaTls": tls})
+    objects = chart.objects(changed)
+    embedder = role(objects, "embedder")
+    assert environment(embedder)["EQUAL_STREAM_KAFKA__SASL_PLAIN_PASSWORD"] == {
+        "secretKeyRef": {"name": "12345", "key": "678"}
+    }
+    assert certificates(embedder) == [("777", ["1"]), ("999", ["2", "3"])]
+    references = one(objects, "TriggerAuthentication")["spec"]["secretTargetRef"]
+    assert all(isinstance(each[name], str) for each in references for name in ("name", "key"))
+    for each in yaml.safe_load_all(chart.text(yaml.safe_dump(MINIMAL), "--namespace", "777")):
+        assert each["metadata"]["namespace"] == "777"
+
+
+def test_a_name_with_what_kubernetes_would_expand_arrives_as_it_is(chart: Chart):
+    own = {"embedder": {"kafkaUser": {"name": "$(RAY_AUTH_MODE)", "passwordSecret": "s"}}}
+    variables = environment(role(chart.objects(merged(COMMON, own)), "embedder"))
+    # A doubled $ is how Kubernetes writes one that it does not look behind.
+    assert variables["EQUAL_STREAM_KAFKA__SASL_PLAIN_USERNAME"] == "$$(RAY_AUTH_MODE)"

@@ -17,7 +17,7 @@
 {{/* What selects a component's pods. Takes a dict with root and component. */}}
 {{- define "equal-stream.selector" -}}
 app.kubernetes.io/name: {{ include "equal-stream.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- with .component }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}

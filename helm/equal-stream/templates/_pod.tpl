@@ -93,7 +93,7 @@ directory; empty: it is not kept.
 {{- if .secretName }}
 - name: kafka-tls
   secret:
-    secretName: {{ .secretName }}
+    secretName: {{ .secretName | quote }}
     defaultMode: 0440
 {{- end }}
 {{- else }}
@@ -103,21 +103,21 @@ directory; empty: it is not kept.
     sources:
       {{- with .ca }}
       - secret:
-          name: {{ $.root.Values.kafkaTls.secretName }}
+          name: {{ $.root.Values.kafkaTls.secretName | quote }}
           items:
-            - {key: {{ . }}, path: {{ . }}}
+            - {key: {{ . | quote }}, path: {{ . | quote }}}
       {{- end }}
       - secret:
-          name: {{ $user.certificate }}
+          name: {{ $user.certificate | quote }}
           items:
-            - {key: {{ .certificate }}, path: {{ .certificate }}}
-            - {key: {{ .key }}, path: {{ .key }}}
+            - {key: {{ .certificate | quote }}, path: {{ .certificate | quote }}}
+            - {key: {{ .key | quote }}, path: {{ .key | quote }}}
 {{- end }}
 {{- end }}
 {{- with (.root.Values.storeTls).secretName }}
 - name: store-tls
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- with .root.Values.extraVolumes }}
@@ -138,7 +138,7 @@ apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "equal-stream.labels" (dict "root" .root "component" .component) | nindent 4 }}
   annotations:

@@ -66,15 +66,15 @@ and kafkaTls. Takes a dict with root and component.
 {{- end -}}
 {{- if $user.own }}
 - name: EQUAL_STREAM_KAFKA__SASL_PLAIN_USERNAME
-  value: {{ $user.name | quote }}
+  value: {{ $user.name | replace "$" "$$" | quote }}  # Kubernetes would read $(…) and $$
 {{- end }}
 {{- range $variable, $secret := $wanted }}
 {{- if $secret.name }}
 - name: {{ $variable }}
   valueFrom:
     secretKeyRef:
-      name: {{ $secret.name }}
-      key: {{ $secret.key }}
+      name: {{ $secret.name | quote }}
+      key: {{ $secret.key | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}
