@@ -32,9 +32,9 @@
 {{- end -}}
 
 {{/*
-The Kafka user of a component as YAML: own (whether the name is its own), name, password (a Secret's name and key) and certificate (the Secret that
-has it and its key). What is its own stands in the component's values, what is everybody's under config, secrets
-and kafkaTls. Takes a dict with root and component.
+The Kafka user of a component as YAML: own (whether the name is its own), name, password (a Secret's name and
+key) and certificate (the Secret that has it and its key). What is its own stands in the component's values, what
+is everybody's under config, secrets and kafkaTls. Takes a dict with root and component.
 */}}
 {{- define "equal-stream.kafkaUser" -}}
 {{- $values := .root.Values -}}
