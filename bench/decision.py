@@ -61,10 +61,10 @@ class Crawl:
         self.themes = self.rng.choice(CLUSTERS, THEMES, replace=False)
         self._yields = np.where(self.rng.random(CLUSTERS) < 0.5, 1.0, 0.2)  # look-alikes bring little
 
-    def passages(self, count: int, block: int = 4096) -> Iterator[AssignedPassage]:
-        """Yield passages, four of each document."""
-        for start in range(0, count, block):
-            n = min(block, count - start)
+    def passages(self, count: int, first: int = 0, block: int = 4096) -> Iterator[AssignedPassage]:
+        """Yield passages, numbered from `first` on, four of each document."""
+        for start in range(first, first + count, block):
+            n = min(block, first + count - start)
             clusters = self.rng.choice(CLUSTERS, n, p=self.shares)
             vectors = self._scaled(self.centres[clusters] + 0.8 * self._units(n))
             tokens = self.rng.integers(60, 240, n)
@@ -203,14 +203,14 @@ def measure(size: int, calls: int, trace: bool, vectors: VectorFile | None) -> d
     else:
         before = resident()
     began = time.perf_counter()
-    passages = crawl.passages(2 * size + TICKETS * calls)
-    for passage in islice(passages, size):
+    for passage in crawl.passages(size):  # to its end, or its last block would count
         core.add_passage(passage)
     filled = time.perf_counter() - began
     gc.collect()
     after = tracemalloc.get_traced_memory()[0] if trace else resident()
     if trace:
         return {"tracemalloc bytes a candidate": (after - before) / size}
+    passages = crawl.passages(size + TICKETS * calls, first=size)
     now, warm = START, 0
     while core.holdings.pool.candidates.unseen and warm < 2000:  # until every passage was evaluated
         now += timedelta(seconds=1)
