@@ -97,7 +97,9 @@ def play(  # noqa: PLR0917 - typer makes options of them, not positions
         )
     _require_numbers(budget=budget, decoys=decoys, until=until)
     _require_files([*documents, reference])
-    _require_writable([path for path in (output, plot, report) if path is not None], plot)
+    written = [path for path in (output, plot, report) if path is not None]
+    _require_writable(written, plot)
+    _require_apart(written, [*documents, reference])
     from equal_stream.backtest.study import PLAY_ON, Plan, require_known, run_backtest  # noqa: PLC0415 - numpy and river
 
     plan = Plan(
@@ -191,6 +193,19 @@ def _require_writable(paths: list[Path], plot: Path | None) -> None:
             raise ConfigurationError(f"{path} is a folder; name a file to write")
         if not os.access(path if path.exists() else folder, os.W_OK):
             raise ConfigurationError(f"{path} cannot be written: permission denied")
+
+
+def _require_apart(written: list[Path], read: list[Path]) -> None:
+    """Require that no file is written over one that is read or written too."""
+    before = {path.resolve(): "is read by" for path in read}
+    for path in written:
+        if path.exists() and not path.is_file():  # a device takes whatever is written to it
+            continue
+        if path.resolve() in before:
+            raise ConfigurationError(
+                f"{path} {before[path.resolve()]} this backtest; name another file to write"
+            )
+        before[path.resolve()] = "is written already by"
 
 
 def _show(result: dict[str, Any]) -> None:

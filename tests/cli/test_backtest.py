@@ -273,6 +273,26 @@ def test_what_cannot_be_written_is_refused_before_anything_is_played(
     assert refused(backtest(option, folder)) == f"{folder} is a folder; name a file to write"
 
 
+def test_what_is_read_is_not_written_over(backtest: Backtest) -> None:
+    before = backtest.crawl.read_bytes(), backtest.target.read_bytes()
+    for path in (
+        backtest.crawl,
+        backtest.target.parent / "." / ".." / backtest.directory.name / "insects.jsonl",
+    ):
+        assert refused(backtest("--output", path)) == (
+            f"{path} is read by this backtest; name another file to write"
+        )
+    assert (backtest.crawl.read_bytes(), backtest.target.read_bytes()) == before
+
+
+def test_two_results_do_not_go_to_one_file(backtest: Backtest, tmp_path: Path) -> None:
+    path = tmp_path / "result"
+    assert refused(backtest("--output", path, "--report", path)) == (
+        f"{path} is written already by this backtest; name another file to write"
+    )
+    assert not path.exists()
+
+
 def test_a_picture_of_an_unknown_format_is_refused(backtest: Backtest, tmp_path: Path) -> None:
     path = tmp_path / "curves.docx"
     assert refused(backtest("--plot", path)) == f"{path} cannot be drawn: let its name end in .png or .svg"
