@@ -20,6 +20,7 @@ from equal_stream.alignment.batches import Batches
 from equal_stream.alignment.layers import hold_still
 from equal_stream.alignment.parameters import Parameters
 from equal_stream.embedding.tokens import encodable
+from equal_stream.errors import ConfigurationError
 
 _TEXTS_A_PASS = 16  # of similar length, so that little is padding; more are no faster on a CPU
 _LARGEST_GRADIENT = 1.0  # the usual bound on its norm: one odd batch must not undo the others
@@ -59,12 +60,22 @@ def train(
         Whether to multiply in bf16, as the processor has it; weights and their updates stay fp32.
     progress
         Is told now and then how far it has come.
+
+    Raises
+    ------
+    ConfigurationError
+        Batches are so large that no passages fill a quarter of one.
     """
     began = time.monotonic()
     training = Training()
     weights = hold_still(model, parameters.still_layers)
     epochs = [list(batches.epoch()) for _ in range(parameters.epochs)]
     steps = sum(map(len, epochs))
+    if steps == 0:
+        raise ConfigurationError(
+            f"batches of {parameters.batch_size} pairs are too large: the {len(set(passages))} passages to "
+            "learn from do not fill a quarter of one; give --batch-size a smaller number"
+        )
     optimizer = torch.optim.AdamW(weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: _share_of_rate(step, steps, parameters.warm_up)

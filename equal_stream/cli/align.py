@@ -33,7 +33,7 @@ def align(  # noqa: PLR0917 - typer makes options of them, not positions
     max_pairs: Annotated[
         int, typer.Option(min=1, help="Most pairs to use, held-out ones included; drawn at random.")
     ] = 5_000,
-    seed: Annotated[int, typer.Option(help="Of all draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of all draws.")] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:0 … (embedding.device).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Save the model even if it is not better.")] = False,
     as_json: AsJson = False,

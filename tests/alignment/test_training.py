@@ -12,6 +12,7 @@ from equal_stream.alignment.neighbours import Neighbours
 from equal_stream.alignment.parameters import Parameters
 from equal_stream.alignment.training import Training, train
 from equal_stream.embedding.encoder import Encoder
+from equal_stream.errors import ConfigurationError
 from tests.alignment.conftest import SETTINGS
 from tests.alignment.words import dictionary_examples
 
@@ -62,6 +63,11 @@ def test_the_same_seed_gives_the_same_weights(minilm: Encoder) -> None:
     for model in models:
         run(minilm, model, Parameters(batch_size=16, still_layers=5, seed=3))
     assert not changed(weights(models[0]), models[1])
+
+
+def test_batches_that_nothing_fills_are_refused_before_anything_is_learned(minilm: Encoder) -> None:
+    with pytest.raises(ConfigurationError, match="batches of 200 pairs are too large: the 48 passages"):
+        run(minilm, fresh(), Parameters(batch_size=200))
 
 
 def test_a_negative_number_of_still_layers_lets_every_weight_learn() -> None:

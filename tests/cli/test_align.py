@@ -96,3 +96,9 @@ def test_a_device_that_is_not_there_is_refused(shell: Shell, tmp_path: Path) -> 
     done = shell("align", "--output", str(tmp_path / "model"), "--device", "warp")
     assert done.code == 2
     assert "embedding.device" in done.err
+
+
+def test_a_seed_below_nothing_is_refused(shell: Shell, tmp_path: Path) -> None:
+    done = shell("align", "--output", str(tmp_path / "model"), "--seed", "-1")
+    assert done.code == 2
+    assert "--seed" in done.err
