@@ -4,8 +4,11 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import msgspec
+
+_GZIP = b"\x1f\x8b"
 
 
 class RecordedFileError(Exception):
@@ -30,7 +33,9 @@ decode = msgspec.json.Decoder(RecordedDocument).decode
 
 
 def read_lines(path: Path) -> Iterator[tuple[bytes, RecordedDocument]]:
-    """Yield each line of a JSONL(.gz) file with the document that it holds; blank lines are skipped.
+    """Yield each line of a JSONL file with the document that it holds; blank lines are skipped.
+
+    It is gzipped when its name or its first bytes say so.
 
     Raises
     ------
@@ -39,8 +44,10 @@ def read_lines(path: Path) -> Iterator[tuple[bytes, RecordedDocument]]:
     """
     number = 0
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-            for line in lines:
+        with path.open("rb") as plain:
+            zipped = plain.read(2) == _GZIP or path.suffix == ".gz"
+            plain.seek(0)
+            for line in cast("BinaryIO", gzip.GzipFile(fileobj=plain)) if zipped else plain:
                 number += 1
                 if not line.isspace():
                     yield line, decode(line)

@@ -42,6 +42,11 @@ def test_a_pair_belongs_to_the_passage_that_holds_its_answer(tmp_path: Path, nam
     assert keeper.pair == "Who kept the lighthouse?\nMatilda Grey"
 
 
+def test_a_gzipped_file_without_its_ending_is_read_all_the_same(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.jsonl.gz", {"url": "https://a.example/", "text": TEXT, "qa": [CARGO, KEEPER]})
+    assert len(read(file.rename(tmp_path / "a.jsonl"))) == 2
+
+
 def test_an_answer_that_reaches_beyond_its_passage_belongs_where_it_begins(tmp_path: Path) -> None:
     answer = f"The lighthouse keeper was called Matilda Grey.\n\n{SECOND[:60]}"
     file = write(tmp_path / "a.jsonl", {"text": TEXT, "qa": [{"question": "Who?", "answer": answer}]})
