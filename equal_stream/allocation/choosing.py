@@ -48,9 +48,14 @@ class Chooser:
             self._prepare(at)
             self._prepared = True
 
-    def expect_others(self) -> None:
-        """Note that somebody else may continue from here: what was prepared is not carried over."""
+    def to_state(self) -> dict[str, int]:
+        """Return what `load_state` takes; who continues from it has nothing prepared, so neither has this."""
         self._prepared = False
+        return {"version": self._version, "hurried": self._hurried}
+
+    def load_state(self, state: dict[str, int]) -> None:
+        """Continue with what is still overdue as fast as the chooser that the state is of."""
+        self._version, self._hurried = state["version"], state["hurried"]
 
     def choose(self, limit: int, at: datetime) -> list[Reservation]:
         """Return up to `limit` reservations, already booked."""

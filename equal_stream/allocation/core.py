@@ -315,8 +315,10 @@ class AllocatorCore:
 
     def to_state(self) -> bytes:
         """Return everything this core knows; `restore` continues from it exactly."""
-        self._chooser.expect_others()
-        return saved.dump({"latest": self._latest.isoformat(), **self.holdings.to_state()})
+        chooser = self._chooser.to_state()
+        return saved.dump(
+            {"latest": self._latest.isoformat(), "chooser": chooser, **self.holdings.to_state()}
+        )
 
     def restore(self, data: bytes) -> None:
         """Continue from a saved state; call it on a fresh core.
@@ -331,6 +333,8 @@ class AllocatorCore:
         held = migrations.load(data)
         self.holdings.load_state(held)
         self._latest = datetime.fromisoformat(held["latest"])
+        if "chooser" in held:  # not in the states of earlier releases, which begin as a fresh core does
+            self._chooser.load_state(held["chooser"])
 
     def without_vectors(self) -> list[str]:
         """Return the candidates whose vectors are not where they should be, right after `restore`.

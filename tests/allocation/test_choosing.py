@@ -120,3 +120,22 @@ def test_who_continues_from_a_state_needs_nothing_that_was_prepared():
         dimension=DIMENSION,
     )
     assert world.run(copy, 40) == world.run(core, 40)
+
+
+def test_who_continues_from_a_state_works_off_what_is_overdue_at_the_same_pace():
+    world = World(seed=5, topics=20, passages=100, decoys=2)
+    core = world.fill(make_core(policy="calibrated", exploration=0.1))
+    settled = world.run(core, 24)
+    core.remove_passages([each.outcome.passage_id for each in settled[:12]])  # so all gains are due
+    core.choose(1, START)
+    copy = AllocatorCore.from_state(
+        core.to_state(),
+        settings(policy="calibrated", exploration=0.1),
+        pricing=PRICING,
+        dimension=DIMENSION,
+    )
+    core.choose(1, START)
+    copy.choose(1, START)
+    gains = [each.holdings.pool.candidates.gain for each in (core, copy)]
+    assert gains[0][: len(gains[1])].tolist() == gains[1].tolist()
+    assert world.run(copy, 40) == world.run(core, 40)
