@@ -131,7 +131,7 @@ class ClusteringSettings(Group):
 
     algorithm: str = Field("evolving", description="A name in equal_stream.clustering.registry.")
     max_clusters: int = Field(256, gt=1)
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     poll_records: int = Field(
         16_384,
         gt=0,
@@ -162,7 +162,7 @@ class AllocationSettings(Group):
     )
     snapshot_seconds: float = Field(5.0, gt=0)
     tick_seconds: float = Field(0.25, gt=0)
-    seed: int = 0
+    seed: int = Field(0, ge=0)
 
 
 class BudgetSettings(Group):

@@ -53,6 +53,11 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path, monkeypatch: p
     assert load_settings().transport == "kafka"
 
 
+@pytest.mark.parametrize("seed", ["allocation.seed", "clustering.seed"])
+def test_a_seed_is_no_number_below_nothing(seed: str) -> None:
+    assert f'{seed} on the command line is "-1"; expected 0 or more' in sentence(flags={seed: "-1"})
+
+
 @pytest.mark.parametrize("days", ["0", "-3", "nan"])
 def test_coverage_cannot_fade_at_once_or_backwards(days: str) -> None:
     assert "coverage_halflife_days" in sentence(flags={"allocation.coverage_halflife_days": days})
