@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _BATCH = 512  # texts encoded between commits: an interrupted run keeps what it paid for
 _ASKED = 500  # keys in one query
+_UNEVEN = 0.05  # of a unit vector's length: half precision errs by a thousandth
 _TABLES = """
 PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS texts (key BLOB PRIMARY KEY, tokens INTEGER, vector BLOB);
@@ -105,7 +106,9 @@ class CachedEncoder:
             return Encoded(np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
         with self._clear_errors():
             tokens = np.array([known[key][0] for key in keys], np.int64)
-            return Encoded(np.stack([np.frombuffer(known[key][1], np.float32) for key in keys]), tokens)
+            vectors = np.stack([np.frombuffer(known[key][1], np.float32) for key in keys])
+            _require_sound(vectors, tokens)
+            return Encoded(vectors, tokens)
 
     def cut(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return where each document's passages begin and end, in characters."""
@@ -115,6 +118,8 @@ class CachedEncoder:
         known = self._known("SELECT key, spans FROM cuts WHERE key IN", keys)
         with self._clear_errors():
             spans = {key: _spans(row[0]) for key, row in known.items()}
+            for key, text in zip(keys, texts, strict=True):
+                _require_within(text, spans.get(key))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in spans}
         if missing:
             longest = min(how.max_tokens, self.encoder.max_tokens)
@@ -161,6 +166,23 @@ class CachedEncoder:
                 f"the cache of vectors {self._path} cannot be used ({error}): if no other backtest holds it, "
                 "delete it, and everything is encoded anew"
             ) from error
+
+
+def _require_sound(vectors: NDArray[np.float32], tokens: NDArray[np.int64]) -> None:
+    """Require what every encoder gives; raises `ValueError`, since a damaged file may hold anything."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not (np.abs(lengths - 1) < _UNEVEN).all():
+        raise ValueError("a vector in it is not of unit length")
+    if (tokens < 0).any():
+        raise ValueError("a count of tokens in it is below nothing")
+
+
+def _require_within(text: str, spans: list[tuple[int, int]] | None) -> None:
+    """Require passages of this text, if there are any yet; raises `ValueError`, for the same reason."""
+    if spans is not None and not all(0 <= start < end <= len(text) for start, end in spans):
+        raise ValueError("a passage in it does not lie within its document")
+    if spans == [] and text.strip():
+        raise ValueError("a document in it has lost its passages")
 
 
 def _spans(data: bytes) -> list[tuple[int, int]]:

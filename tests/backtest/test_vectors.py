@@ -130,6 +130,33 @@ def test_a_vector_that_lost_bytes_is_noticed_even_if_all_did(tmp_path):
         encoder.encode(TEXTS)
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("UPDATE texts SET vector = zeroblob(length(vector))", "a vector in it is not of unit length"),
+        ("UPDATE texts SET vector = substr(vector, 1, 4)", "a vector in it is not of unit length"),
+        ("UPDATE texts SET tokens = -1", "a count of tokens in it is below nothing"),
+        ("UPDATE cuts SET spans = '[[0, 99999]]'", "a passage in it does not lie within its document"),
+        ("UPDATE cuts SET spans = '[[9, 2]]'", "a passage in it does not lie within its document"),
+        ("UPDATE cuts SET spans = '[]'", "a document in it has lost its passages"),
+    ],
+)
+def test_what_no_encoder_gives_is_not_taken_from_a_damaged_cache(encoder, tmp_path, damage, said):
+    texts = ["The mill stands by the river.", "Bread rises for two hours."]
+
+    def passages_and_vectors(cache):
+        return cache.cut(texts), cache.encode(texts)
+
+    with CachedEncoder(encoder._settings, tmp_path) as whole:
+        whole._encoder = encoder.encoder
+        passages_and_vectors(whole)
+    with sqlite3.connect(tmp_path / "vectors.sqlite") as file:
+        file.execute(damage)
+    file.close()
+    with CachedEncoder(encoder._settings, tmp_path) as spoilt, pytest.raises(ConfigurationError, match=said):
+        passages_and_vectors(spoilt)
+
+
 def test_a_second_run_takes_cuts_and_vectors_from_the_cache_and_loads_no_encoder(encoder, tmp_path):
     texts = ["The mill stands by the river. " * 30, "Bread rises for two hours."]
     passages = encoder.cut(texts)
