@@ -33,10 +33,14 @@ def load_corpus(
 ) -> Corpus:
     """Return the documents of files as a corpus, in the order in which they were fetched.
 
-    Parameters are those of `recorded.read_documents`, and so is what is raised.
+    Parameters are those of `recorded.read_documents`, and so is what is raised. `warn` is also told when
+    there is nothing to find in any of them.
     """
     documents = by_arrival(read_documents(files, limit=limit, seed=seed, warn=warn))
-    return build_corpus(documents, encoder, settings.extraction.max_pairs)
+    corpus = build_corpus(documents, encoder, settings.extraction.max_pairs)
+    if warn is not None and not corpus.questions:
+        warn("no document has a pair in its field qa, so whatever is bought, nothing will be reached")
+    return corpus
 
 
 def load_target(

@@ -84,8 +84,18 @@ def test_a_reference_file_that_is_not_there_is_one_sentence(tmp_path, hashing):
     assert "none.jsonl cannot be read: No such file" in refusal(hashing, tmp_path / "none.jsonl")
 
 
+def test_a_crawl_without_any_pair_is_told(tmp_path, encoder):
+    path = write(tmp_path / "crawl.jsonl", {"text": "Bees fly.", "pairs": [{"question": "q", "answer": "a"}]})
+    told = []
+    assert load_corpus(encoder, Settings(), [path], warn=told.append).questions == []
+    assert told == ["no document has a pair in its field qa, so whatever is bought, nothing will be reached"]
+
+
 def test_documents_are_sampled_then_put_in_their_order(tmp_path, encoder):
-    lines = [{"text": f"Text {i}.", "fetched_at": f"2026-01-{28 - i:02}T00:00:00Z"} for i in range(20)]
+    pairs = [{"question": "Which?", "answer": "Text"}]
+    lines = [
+        {"text": f"Text {i}.", "qa": pairs, "fetched_at": f"2026-01-{28 - i:02}T00:00:00Z"} for i in range(20)
+    ]
     path = write(tmp_path / "crawl.jsonl", *lines, lines[0])
     told = []
     corpus = load_corpus(encoder, Settings(), [path], 5, 1, warn=told.append)
